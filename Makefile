@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make demo    sets up, builds, and plays the story: an orphan that lives, then one that dies
+# make check   sets up, builds, and runs every test
+# make help    the other targets
+
+VERSION := 0.1.0
+PREFIX  ?= /usr
+DESTDIR ?=
+BUILD   ?= build
+CC      ?= gcc
+CLANG   ?= clang
+JOBS    ?= $(shell nproc)
+
+# V=1 shows the commands.
+Q   := $(if $(V),,@)
+say = @printf '  %-5s %s\n' $(1) $@
+
+PKGS_guard := libbpf libsystemd yaml-0.1
+PKGS_ctl   := json-c
+PKGS_tests := json-c criterion libbpf
+
+CPPFLAGS += -D_GNU_SOURCE -DORPHAND_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2
+CFLAGS   ?= -O2 -g
+HARDEN   ?= -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+ALL_CFLAGS = -std=gnu17 $(CPPFLAGS) $(WARN) $(CFLAGS) $(HARDEN) $(SANITIZE) -MMD -MP
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SANITIZE)
+
+# A target's libraries are asked for only when a recipe runs: `make deps` may have to bring
+# pkg-config first.
+pkg_cflags = $$(pkg-config --cflags $(1))
+pkg_libs   = $$(pkg-config --libs $(1))
+
+ARCH     := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
+# v2: the oldest kernel that we serve, 5.10, knows no newer atomics than clang makes from it.
+BPF_FLAGS := -target bpf -mcpu=v2 -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
+             -Wno-unused-parameter -Wno-missing-declarations -Iinclude -I. -Ibpf
+
+objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
+BASE  := $(call objs,user/base/*.c)
+MODEL := $(filter-out %/json.o,$(call objs,user/model/*.c))
+JSON  := $(BUILD)/user/model/json.o
+GUARD := $(call objs,user/guard/*.c)
+CTL   := $(call objs,user/ctl/*.c)
+UNIT  := $(call objs,tests/unit/*.c)
+KERNEL_TESTS := $(call objs,tests/kernel/*.c)
+E2E   := $(call objs,tests/e2e/*.c)
+ACTOR := $(call objs,tests/actor/*.c)
+BENCH := $(call objs,tests/bench/*.c)
+
+PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
+TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
+            $(BUILD)/tests/actor
+
+.PHONY: all help deps demo check check-vm model bench lint format sanitize install clean programs tests
+.DELETE_ON_ERROR:
+
+all: programs
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(MAKEFILE_LIST)
+	@echo 'make         builds build/orphand and build/orphanctl'
+	@echo 'make deps    installs what is missing (Debian 12)'
+	@echo 'make check-vm runs the kernel tests on 5.10, 6.1, 6.12, 6.18 and 7.3 in QEMU'
+	@echo 'make model   checks the protocol with spin'
+	@echo 'make bench   measures, beside the kernel'\''s own ways to end a family'
+	@echo 'make lint    clang-format, clang-tidy, cppcheck, gcc -fanalyzer'
+	@echo 'make sanitize runs the tests under ASan and UBSan'
+	@echo 'make install DESTDIR= PREFIX=/usr'
+
+programs: $(PROGRAMS)
+tests: $(TESTS)
+
+# ---- the BPF object and its skeleton
+
+$(BUILD)/orphand.bpf.o: bpf/orphand.bpf.c $(wildcard bpf/*.h) include/orphand/records.h vmlinux.h
+	@mkdir -p $(@D)
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
+$(BUILD)/orphand.skel.h: $(BUILD)/orphand.bpf.o
+	$(call say,SKEL)
+	$(Q)bpftool gen skeleton $< name orphand_bpf > $@
+
+# Committed; made anew only when asked for by name.
+ifneq ($(filter vmlinux.h,$(MAKECMDGOALS)),)
+.PHONY: vmlinux.h
+vmlinux.h:
+	packaging/vmlinux.sh > $@.new
+	mv $@.new $@
+endif
+
+# ---- user space
+
+$(BUILD)/user/guard/%.o: user/guard/%.c $(BUILD)/orphand.skel.h
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,json-c) -c $< -o $@
+
+$(BUILD)/orphand: $(GUARD) $(MODEL) $(BASE)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
+
+$(BUILD)/orphanctl: $(CTL) $(JSON) $(MODEL) $(BASE)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_ctl)) -o $@
+
+# ---- tests
+
+CTL_PARTS = $(filter-out %/main.o,$(CTL))
+GUARD_PARTS = $(BUILD)/user/guard/config.o
+
+$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(JSON) $(MODEL) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests) $(PKGS_guard)) -o $@
+
+$(BUILD)/tests/kernel-tests: $(KERNEL_TESTS) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests)) -o $@
+
+$(BUILD)/tests/e2e-tests: $(E2E) $(filter-out %_test.o,$(KERNEL_TESTS)) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests)) -o $@
+
+$(BUILD)/tests/actor: $(ACTOR)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lpthread -o $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf $(BUILD)
+
+# ---- what people call
+
+DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
+              libsystemd-dev libyaml-dev libjson-c-dev
+DEPS_RUN   := procps python3
+DEPS_TEST  := libcriterion-dev
+DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck
+DEPS_VM    := qemu-system-x86 busybox-static cpio
+DEPS_MODEL := spin
+
+deps:
+	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+
+demo: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) programs
+	@tests/e2e/demo.sh $(BUILD)
+
+# Criterion is told how many at once: the kernel tests start daemons and families of their own.
+check: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) programs tests
+	$(BUILD)/tests/unit-tests
+	ORPHAND_BUILD=$(BUILD) $(BUILD)/tests/kernel-tests --jobs $(JOBS)
+	ORPHAND_BUILD=$(BUILD) $(BUILD)/tests/e2e-tests --jobs $(JOBS)
+
+check-vm: deps
+	@packaging/deps.sh $(DEPS_VM)
+	@$(MAKE) --no-print-directory -j$(JOBS) programs tests
+	tests/vm/run.sh $(if $(KERNELS),--kernels "$(KERNELS)") $(if $(FILTER),--filter "$(FILTER)")
+
+model:
+	@packaging/deps.sh $(DEPS_MODEL) gcc
+	tests/model/check.sh

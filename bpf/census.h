@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* census.h - every process of the host with its start to the nanosecond, which /proc rounds. */
+#ifndef CENSUS_H
+#define CENSUS_H
+
+SEC("iter/task")
+int census(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct task_row row = {};
+	struct pid *session;
+
+	if (!task || task->pid != task->tgid)
+		return 0;
+	row.who = ident_of(task);
+	row.parent = ident_of(task->real_parent);
+	row.uid = task->cred->uid.val;
+	read_vpid(task, &row.vpid, &row.pid_ns);
+	session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID]);
+	row.sid = session ? (__u32)BPF_CORE_READ(session, numbers[0].nr) : 0;
+	if (task->signal->live.counter > 0)
+		row.flags |= TASK_ALIVE;
+	if (task->flags & PF_KTHREAD)
+		row.flags |= TASK_KERNEL;
+	if (bpf_map_lookup_elem(&members, &row.who))
+		row.flags |= TASK_MEMBER;
+	bpf_probe_read_kernel_str(row.comm, sizeof(row.comm), task->comm);
+	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
+	return 0;
+}
+
+#endif

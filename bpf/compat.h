@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * compat.h - where kernels differ. Each difference with the version that made it and the oldest
+ * kernel that we serve (5.10) as the date to drop it.
+ */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+#define SIGNAL_GROUP_EXIT 0x00000004
+#define PF_KTHREAD 0x00200000
+
+/* 6.13: a program can signal another task. Until then the guard does it alone. */
+extern int bpf_send_signal_task(struct task_struct *task, int sig, enum pid_type type,
+				__u64 value) __ksym __weak;
+/* 6.2 */
+extern struct task_struct *bpf_task_acquire(struct task_struct *task) __ksym __weak;
+extern void bpf_task_release(struct task_struct *task) __ksym __weak;
+
+/* 6.16: sched_process_exit got a tracepoint of its own, whose second argument says whether this
+ * thread's decrement of signal->live made it 0. Before, several last threads may read 0; the
+ * deletion of the member's entry decides between them. */
+static __always_inline bool is_last_thread(const __u64 *ctx, struct task_struct *task)
+{
+	if (bpf_core_type_exists(struct trace_event_raw_sched_process_exit))
+		return ctx[1] & 0xff;
+	return task->signal->live.counter == 0;
+}
+
+/* 6.10: mark_victim's argument is the task; before, its pid. */
+static __always_inline bool mark_victim_has_task(void)
+{
+	return bpf_core_field_exists(struct trace_event_raw_mark_victim, uid);
+}
+
+#endif

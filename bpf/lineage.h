@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lineage.h - who belongs to a family: fork enters, exec names.
+ */
+#ifndef LINEAGE_H
+#define LINEAGE_H
+
+/* How often a fork looks again when user space changes the parent's entry under it. */
+#define SETTLE_TRIES 4
+
+/*
+ * Enters a child as its parent stands, then looks at the parent again: user space changes a living
+ * member's entry (untrack, spare, scope) by replacing it, and the replaced element may at once
+ * serve another key. Same element, same version: what was copied is true, and whatever changes the
+ * parent from here on finds the child in the map. The child can't run yet, so nobody else writes
+ * its entry.
+ *
+ * 1: entered; 0: the parent is no member; -1: no room.
+ */
+static __always_inline int enter_child(const struct ident *parent, const struct ident *child,
+				       struct member *entry)
+{
+	bool entered = false;
+
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		struct member *mother = bpf_map_lookup_elem(&members, parent);
+		struct member *again;
+		__u32 version;
+
+		if (!mother)
+			break;
+		version = mother->version;
+		entry->tree = mother->tree;
+		entry->parent = *parent;
+		entry->flags = mother->flags;
+		entry->on = mother->on;
+		if (bpf_map_update_elem(&members, child, entry, BPF_ANY))
+			return -1;
+		entered = true;
+		/* Counting is a locked add, a full barrier on x86: entered before looked. */
+		count(COUNTER_FORKS);
+		again = bpf_map_lookup_elem(&members, parent);
+		if (again == mother && again->version == version)
+			return 1;
+		count(COUNTER_UNSETTLED);
+	}
+	if (entered)
+		bpf_map_delete_elem(&members, child);
+	return 0;
+}
+
+/* SIGKILL to a newborn, which takes it before its first instruction in user space. */
+static __always_inline bool strike(struct task_struct *child)
+{
+	struct task_struct *task;
+	int failed = -1;
+
+	if (!bpf_send_signal_task || !bpf_task_acquire || !bpf_task_release)
+		return false;
+	task = bpf_task_acquire(child);
+	if (!task)
+		return false;
+	failed = bpf_send_signal_task(task, SIGKILL, PIDTYPE_TGID, 0);
+	bpf_task_release(task);
+	count(failed ? COUNTER_STRIKE_FAILED : COUNTER_STRUCK);
+	return !failed;
+}
+
+/* Whether the newborn's family is being killed, and it with it. Asked only after the child was
+ * entered: whoever set the mark before sweeps the map after. */
+static __always_inline bool is_condemned(const struct member *member, struct task_struct *task)
+{
+	__u32 *owner;
+	__u32 uid;
+
+	if (member->flags & MEMBER_SPARED)
+		return false;
+	if (member->flags & MEMBER_DOOMED)
+		return true;
+	owner = bpf_map_lookup_elem(&condemned, &member->tree);
+	if (!owner)
+		return false;
+	uid = task->cred->uid.val;
+	return *owner == 0 || *owner == uid;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct record_fork record = {};
+	struct member entry = {};
+	struct ident who, mother;
+	int entered;
+
+	if (child->pid != child->tgid)
+		return 0; /* a thread */
+	mother = ident_of(parent);
+	who = ident_of(child);
+	entry.since = bpf_ktime_get_boot_ns();
+	entered = enter_child(&mother, &who, &entry);
+	if (!entered)
+		return 0;
+	if (entered < 0)
+		count(COUNTER_MEMBERS_FULL);
+	record.struck = is_condemned(&entry, child) && strike(child);
+	record.parent = mother;
+	record.tree = entry.tree;
+	record.flags = entry.flags;
+	read_vpid(child, &record.vpid, &record.pid_ns);
+	fill_head(&record.head, entered > 0 ? RECORD_FORK : RECORD_UNENTERED, sizeof(record), &who);
+	emit(&record, sizeof(record), record.head.type);
+	return 0;
+}
+
+/* Where the kernel has no bpf_send_signal_task but lets a program change a return value: the
+ * members of a condemned tree can't fork any more. Threads neither, which is as well. */
+SEC("fmod_ret/security_task_alloc")
+int BPF_PROG(on_task_alloc, struct task_struct *task, unsigned long clone_flags, int ret)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	struct ident who = ident_of(current);
+	struct member *member, copy;
+
+	if (ret)
+		return ret;
+	member = bpf_map_lookup_elem(&members, &who);
+	if (!member)
+		return 0;
+	copy = *member;
+	if (!is_condemned(&copy, current))
+		return 0;
+	count(COUNTER_REFUSED);
+	return -11; /* -EAGAIN */
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct record_exec);
+} exec_scratch SEC(".maps");
+
+static __always_inline void read_image(struct image_value *image, struct task_struct *task,
+				       struct linux_binprm *bprm)
+{
+	struct mm_struct *mm = task->mm;
+	__u64 from = mm->arg_start;
+	__u64 len = mm->arg_end - from;
+	long n;
+
+	image->uid = task->cred->uid.val;
+	image->gid = task->cred->gid.val;
+	bpf_probe_read_kernel_str(image->comm, sizeof(image->comm), task->comm);
+	n = bpf_probe_read_kernel_str(image->exe, sizeof(image->exe), bprm->filename);
+	image->exe_len = n > 0 ? (__u16)(n - 1) : 0;
+	image->truncated = n == sizeof(image->exe) || len > ARGS_LEN;
+	if (len > ARGS_LEN)
+		len = ARGS_LEN;
+	if (bpf_probe_read_user(image->args, (__u32)len, (const void *)from)) {
+		count(COUNTER_ARGS_UNREAD);
+		len = 0;
+	}
+	image->args_len = (__u16)len;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct ident who = ident_of(task);
+	struct record_exec *record;
+	struct member *member;
+	__u32 zero = 0;
+	__u64 size;
+
+	member = bpf_map_lookup_elem(&members, &who);
+	if (!member)
+		return 0;
+	record = bpf_map_lookup_elem(&exec_scratch, &zero);
+	if (!record)
+		return 0;
+	record->tree = member->tree;
+	read_image(&record->image, task, bprm);
+	if (bpf_map_lookup_elem(&trees, &who))
+		bpf_map_update_elem(&images, &who, &record->image, BPF_ANY);
+	count(COUNTER_EXECS);
+	size = record->image.args_len;
+	if (size > ARGS_LEN)
+		return 0;
+	size += offsetof(struct record_exec, image.args);
+	fill_head(&record->head, RECORD_EXEC, (__u32)size, &who);
+	emit(record, size, RECORD_EXEC);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * maps.h - what the programs share with the guard and, pinned, with the guard to come.
+ * User space sets the capacities before loading (max_entries here is a stand-in).
+ */
+#ifndef MAPS_H
+#define MAPS_H
+
+/* The authority on who belongs to a family. An entry of a living process changes only by user
+ * space, which raises its version. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, struct member);
+} members SEC(".maps");
+
+/* Roots. Here only ever asked for presence: an element may be reused while it is read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, struct tree_value);
+} trees SEC(".maps");
+
+/* The mark of a tree whose members are being killed, with the uid whose processes may be (0: any).
+ * It stays until the last member is gone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, __u32);
+} condemned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, struct death);
+} deaths SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, struct senders);
+} senders SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, struct image_value);
+} images SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counter_values);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* signals.h - who sends a fatal signal to a member. At signal_generate, current is the sender. */
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+#define SIGKILL 9
+
+/* Their default action is to stop, to go on or nothing: CHLD CONT STOP TSTP TTIN TTOU URG WINCH. */
+#define HARMLESS                                                                       \
+	(1ULL << 17 | 1ULL << 18 | 1ULL << 19 | 1ULL << 20 | 1ULL << 21 | 1ULL << 22 | \
+	 1ULL << 23 | 1ULL << 28)
+
+#define TRACE_SIGNAL_DELIVERED 0
+#define TRACE_SIGNAL_LOSE_INFO 4 /* delivered all the same */
+
+/* Nobody handles or ignores it: it will end the process. */
+static __always_inline bool is_unhandled(struct task_struct *task, int sig)
+{
+	const void *action = (const void *)task->sighand +
+			     bpf_core_field_offset(struct sighand_struct, action) +
+			     (sig - 1) * bpf_core_type_size(struct k_sigaction);
+	__u64 handler = 1;
+
+	bpf_probe_read_kernel(&handler, sizeof(handler), action); /* sa_handler comes first */
+	return handler == 0;
+}
+
+/* Before 6.10 mark_victim tells only a thread's pid. The OOM killer sends the SIGKILL right before
+ * it, in the same thread: what that thread killed last is the victim. Key: the killer's tid. */
+struct kernel_kill {
+	struct ident who;
+	__u32 thread;
+	__u32 zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, struct kernel_kill);
+} kernel_kills SEC(".maps");
+
+static __always_inline void note_kernel_kill(const struct ident *who, struct task_struct *task)
+{
+	struct kernel_kill kill = { .who = *who, .thread = task->pid };
+	__u32 killer = (__u32)bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&kernel_kills, &killer, &kill, BPF_ANY);
+}
+
+static __always_inline void note_sender(struct sender *sender, int sig, __u64 info_raw,
+					struct kernel_siginfo *info)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+
+	sender->who = ident_of(current);
+	sender->at = bpf_ktime_get_boot_ns();
+	sender->uid = (__u32)bpf_get_current_uid_gid();
+	sender->signal = (__u16)sig;
+	sender->code = 0;
+	if (info_raw == 0)
+		sender->via = VIA_NOINFO;
+	else if (info_raw == 1)
+		sender->via = VIA_PRIV;
+	else {
+		sender->via = VIA_INFO;
+		bpf_core_read(&sender->code, sizeof(sender->code), &info->si_code);
+	}
+	bpf_probe_read_kernel_str(sender->comm, sizeof(sender->comm), current->group_leader->comm);
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info, struct task_struct *task, int group,
+	     int result)
+{
+	struct senders noted = {};
+	struct senders *known;
+	struct ident who;
+
+	if (sig < 1 || sig > 64 || (sig < 32 && HARMLESS >> sig & 1))
+		return 0;
+	if (result != TRACE_SIGNAL_DELIVERED && result != TRACE_SIGNAL_LOSE_INFO)
+		return 0;
+	who = ident_of(task);
+	if (!bpf_map_lookup_elem(&members, &who))
+		return 0;
+	if (sig != SIGKILL && !is_unhandled(task, sig))
+		return 0;
+	if (!mark_victim_has_task() && sig == SIGKILL && (__u64)info == 1)
+		note_kernel_kill(&who, task);
+	known = bpf_map_lookup_elem(&senders, &who);
+	if (known)
+		noted = *known;
+	if (sig != SIGKILL)
+		note_sender(&noted.other, sig, (__u64)info, info);
+	else if (!noted.kill.signal)
+		note_sender(&noted.kill, sig, (__u64)info, info);
+	else
+		return 0;
+	if (bpf_map_update_elem(&senders, &who, &noted, BPF_ANY))
+		count(COUNTER_SENDERS_FULL);
+	else
+		count(COUNTER_SENDERS);
+	return 0;
+}
+
+static __always_inline void note_oom(const struct ident *who)
+{
+	struct senders noted = {};
+	struct senders *known;
+
+	if (!bpf_map_lookup_elem(&members, who))
+		return;
+	known = bpf_map_lookup_elem(&senders, who);
+	if (known)
+		noted = *known;
+	noted.oom = 1;
+	if (bpf_map_update_elem(&senders, who, &noted, BPF_ANY))
+		count(COUNTER_SENDERS_FULL);
+}
+
+SEC("tp_btf/mark_victim")
+int on_victim(__u64 *ctx)
+{
+	if (mark_victim_has_task()) {
+		struct ident who = ident_of((struct task_struct *)ctx[0]);
+
+		note_oom(&who);
+	} else {
+		__u32 killer = (__u32)bpf_get_current_pid_tgid();
+		struct kernel_kill *kill = bpf_map_lookup_elem(&kernel_kills, &killer);
+
+		if (kill && kill->thread == (__u32)ctx[0])
+			note_oom(&kill->who);
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# deps.sh PACKAGE... - installs those of Debian's packages that are missing, without asking.
+set -eu
+
+missing=
+for package; do
+	case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+	'install ok installed') ;;
+	*) missing="$missing $package" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+[ "$(id -u)" = 0 ] || { echo "make deps: run as root to install:$missing" >&2; exit 1; }
+# shellcheck disable=SC2086 # a list of words
+apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
+	apt-get update >/dev/null
+	apt-get install -y --no-install-recommends $missing >/dev/null
+}

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0
+/* answer.c - what each request of the control socket gets. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "guard/client.h"
+#include "guard/ender.h"
+#include "guard/strike.h"
+#include "guard/tracker.h"
+#include "model/policy.h"
+
+static void send_host(struct client *client)
+{
+	struct control_host row = { .realtime = guard__realtime(client->guard),
+				    .now = clock__boottime() };
+	const struct guard *guard = client->guard;
+
+	text__copy(row.machine_id, sizeof(row.machine_id), guard->machine_id);
+	text__copy(row.boot_id, sizeof(row.boot_id), guard->boot_id);
+	text__copy(row.name, sizeof(row.name), guard->host);
+	text__copy(row.version, sizeof(row.version), ORPHAND_VERSION);
+	client__send(client, &row, CONTROL_HOST_ROW, sizeof(row));
+}
+
+/* ---- watching and letting go */
+
+static void send_note(void *context, const char *text)
+{
+	struct control_note row = {};
+
+	text__copy(row.text, sizeof(row.text), text);
+	client__send(context, &row, CONTROL_NOTE_ROW, sizeof(row));
+}
+
+static bool is_text(const char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return false;
+	}
+	return len < size;
+}
+
+static const char *fault_of(const struct control_track *request)
+{
+	const struct policy *policy = &request->policy;
+
+	if (!is_text(request->name, sizeof(request->name)))
+		return "the name has control characters or no end";
+	if (!policy->on || policy->on >> CAUSE_KINDS)
+		return "no cause, or one that is not known, is asked for";
+	if (policy->signal < 1 || policy->signal > 64)
+		return "there is no such signal";
+	if (policy->grace > 86400 * NS_PER_SEC)
+		return "the grace is longer than a day";
+	if (policy->flags & ~(uint32_t)TREE_ANY)
+		return "an unknown scope is asked for";
+	return NULL;
+}
+
+static void answer_track(struct client *client, const struct control_track *request)
+{
+	const char *fault = fault_of(request);
+	struct track_request track = {
+		.pid = request->pid ? request->pid : client->pid,
+		.owner = client->uid,
+		.policy = request->policy,
+		.name = request->name,
+		.note = send_note,
+		.context = client,
+	};
+	char error[TEXT_LEN] = "";
+	struct tree *tree = NULL;
+	int err;
+
+	if (fault) {
+		client__end(client, -EINVAL, 0, fault);
+		return;
+	}
+	if (client->foreign_pids && request->pid) {
+		client__end(
+			client, -EPERM, 0,
+			"you live in another PID namespace, where pids are others; ask from the host's");
+		return;
+	}
+	err = tracker__track(client->guard, &track, &tree, error, sizeof(error));
+	client__end(client, err, tree ? tree->id : 0, error);
+}
+
+/* The tree that a request names: by its number, by its root's pid, or by a member's. */
+static struct tree *named_tree(const struct client *client, const struct control_target *target)
+{
+	const struct family *family = client->guard->family;
+	struct tree *tree = target->tree ? family__tree_of_id(family, target->tree) : NULL;
+	struct proc *proc;
+
+	if (!tree && target->pid && !client->foreign_pids) {
+		proc = family__proc_of_pid(family, target->pid);
+		tree = proc ? proc->tree : NULL;
+	}
+	return tree && client__may_see(client, tree->owner) ? tree : NULL;
+}
+
+static void answer_untrack(struct client *client, const struct control_target *target)
+{
+	struct tree *tree = named_tree(client, target);
+	uint32_t id = tree ? tree->id : 0;
+
+	if (!tree) {
+		client__end(client, -ESRCH, 0, "no such tree, and no watched process of that pid");
+		return;
+	}
+	tracker__untrack(client->guard, tree);
+	client__end(client, 0, id, "");
+}
+
+static void answer_spare(struct client *client, const struct control_target *target)
+{
+	struct proc *proc = client->foreign_pids
+				    ? NULL
+				    : family__proc_of_pid(client->guard->family, target->pid);
+	int err;
+
+	if (!proc || !client__may_see(client, proc->tree->owner)) {
+		client__end(client, -ESRCH, 0, "no watched process of that pid");
+		return;
+	}
+	err = tracker__spare(client->guard, proc);
+	client__end(client, err, err ? 0 : proc->tree->id, err ? "the process has ended" : "");
+}
+
+/* ---- families */
+
+static void send_tree(struct client *client, const struct tree *tree)
+{
+	struct control_tree_row row = {
+		.id = tree->id,
+		.outer = tree->outer ? tree->outer->id : 0,
+		.members = tree__members(tree),
+		.flags = tree->flags,
+		.owner = tree->owner,
+		.root_alive = tree->root_proc != NULL,
+		.since = tree->since,
+		.root = tree->root,
+		.policy = tree->policy,
+	};
+
+	text__copy(row.name, sizeof(row.name), tree->name);
+	image__fill(tree->image, &row.image);
+	client__send(client, &row, CONTROL_TREE_ROW, sizeof(row));
+}
+
+static void answer_list(struct client *client)
+{
+	const struct tree *tree;
+
+	send_host(client);
+	for (tree = family__first_tree(client->guard->family); tree; tree = LIST_NEXT(tree, all)) {
+		if (client__may_see(client, tree->owner))
+			send_tree(client, tree);
+	}
+	client__end(client, 0, 0, "");
+}
+
+static void send_proc(struct client *client, const struct proc *proc, const struct tree *top)
+{
+	struct control_proc_row row = {
+		.who = proc->id,
+		.parent = proc->parent,
+		.tree = proc->tree->id,
+		.flags = proc->flags,
+	};
+
+	if (proc->above && tree__is_within(proc->above->tree, top))
+		row.above = proc->above->id;
+	image__fill(proc->image, &row.image);
+	client__send(client, &row, CONTROL_PROC_ROW, sizeof(row));
+}
+
+struct family_walk {
+	struct client *client;
+	const struct tree *top;
+};
+
+static void send_below(void *context, struct proc *proc)
+{
+	const struct family_walk *walk = context;
+
+	if (tree__is_within(proc->tree, walk->top))
+		send_proc(walk->client, proc, walk->top);
+}
+
+/* Those that nobody in the tree is above of; each with all that is below it: parents first. */
+static void send_tops(void *context, struct proc *proc)
+{
+	const struct family_walk *walk = context;
+
+	if (proc->above && tree__is_within(proc->above->tree, walk->top))
+		return;
+	send_proc(walk->client, proc, walk->top);
+	proc__each_below(proc, send_below, context);
+}
+
+static void answer_tree(struct client *client, const struct control_target *target)
+{
+	struct tree *tree = named_tree(client, target);
+	struct family_walk walk = { .client = client, .top = tree };
+
+	if (!tree) {
+		client__end(client, -ESRCH, 0, "no such tree, and no watched process of that pid");
+		return;
+	}
+	send_host(client);
+	send_tree(client, tree);
+	tree__each(tree, send_tops, &walk);
+	client__end(client, 0, tree->id, "");
+}
+
+/* ---- what happened */
+
+static void send_event(struct client *client, const struct event *event)
+{
+	struct control_event_row row = {};
+
+	if (!client__may_see(client, event->owner))
+		return;
+	event__fill(event, &row);
+	client__send(client, &row, CONTROL_EVENT_ROW, sizeof(row));
+}
+
+void client__send_events(struct client *client)
+{
+	const struct journal *journal = &client->guard->journal;
+
+	if (client->next_event < journal__first(journal))
+		client->next_event = journal__first(journal); /* too slow: the gap shows in seq */
+	while (client->next_event <= journal->last && TAILQ_EMPTY(&client->queue) &&
+	       !client->doomed)
+		send_event(client, journal__event(journal, client->next_event++));
+}
+
+static uint64_t first_event(const struct client *client, const struct control_query *query)
+{
+	const struct journal *journal = &client->guard->journal;
+	uint64_t seq = journal__first(journal), seen = 0;
+	uint64_t offset = (uint64_t)guard__realtime(client->guard);
+	uint64_t since = query->since > offset ? query->since - offset : 0;
+
+	if (query->after >= seq)
+		seq = query->after + 1;
+	while (since && seq <= journal->last && journal__event(journal, seq)->at < since)
+		seq++;
+	for (uint64_t at = journal->last; query->limit && at >= seq; at--) {
+		seen += client__may_see(client, journal__event(journal, at)->owner);
+		if (seen == query->limit)
+			return at;
+	}
+	return seq;
+}
+
+static void answer_events(struct client *client, const struct control_query *query)
+{
+	const struct journal *journal = &client->guard->journal;
+	uint64_t seq = first_event(client, query);
+
+	send_host(client);
+	if (query->follow) {
+		client->follows = true;
+		client->next_event = seq;
+		client__send_events(client);
+		return;
+	}
+	for (; seq <= journal->last; seq++)
+		send_event(client, journal__event(journal, seq));
+	client__end(client, 0, 0, "");
+}
+
+static bool matches(const struct client *client, const struct control_query *query,
+		    const struct incident *incident)
+{
+	if (!client__may_see(client, incident->owner))
+		return false;
+	if (query->since &&
+	    incident->opened + (uint64_t)guard__realtime(client->guard) < query->since)
+		return false;
+	if (*query->rule && strcmp(query->rule, incident->rule) != 0)
+		return false;
+	if (*query->outcome &&
+	    strcmp(query->outcome, incident_outcome__name(incident__outcome(incident))) != 0)
+		return false;
+	return strncasecmp(query->id, incident->id, strlen(query->id)) == 0;
+}
+
+static void send_incident(struct client *client, const struct incident *incident)
+{
+	struct control_incident_row row = {};
+	const struct fate *fate;
+
+	incident__fill(incident, &row);
+	client__send(client, &row, CONTROL_INCIDENT_ROW, sizeof(row));
+	TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+		struct control_survivor_row survivor = {};
+
+		fate__fill(fate, &survivor);
+		client__send(client, &survivor, CONTROL_SURVIVOR_ROW, sizeof(survivor));
+	}
+}
+
+static void answer_incidents(struct client *client, struct control_query *query)
+{
+	const struct incident *incident;
+	uint32_t skip = 0;
+
+	query->id[sizeof(query->id) - 1] = '\0';
+	query->rule[sizeof(query->rule) - 1] = '\0';
+	query->outcome[sizeof(query->outcome) - 1] = '\0';
+	TAILQ_FOREACH (incident, &client->guard->journal.incidents, all)
+		skip += query->limit && matches(client, query, incident);
+	skip = skip > query->limit ? skip - query->limit : 0; /* the newest so many */
+	send_host(client);
+	TAILQ_FOREACH (incident, &client->guard->journal.incidents, all) {
+		if (!matches(client, query, incident))
+			continue;
+		if (skip)
+			skip--;
+		else
+			send_incident(client, incident);
+	}
+	client__end(client, 0, 0, "");
+}
+
+/* ---- numbers */
+
+static void send_counter(struct client *client, const char *name, uint64_t value)
+{
+	struct control_counter_row row = { .value = value };
+
+	text__copy(row.name, sizeof(row.name), name);
+	client__send(client, &row, CONTROL_COUNTER_ROW, sizeof(row));
+}
+
+static const char *const counter_names[COUNTERS] = {
+	[COUNTER_FORKS] = "forks",
+	[COUNTER_EXECS] = "execs",
+	[COUNTER_EXITS] = "exits",
+	[COUNTER_DEATHS] = "root_deaths",
+	[COUNTER_SENDERS] = "senders_noted",
+	[COUNTER_STRUCK] = "newborns_struck",
+	[COUNTER_STRIKE_FAILED] = "newborns_not_struck",
+	[COUNTER_REFUSED] = "forks_refused",
+	[COUNTER_LOST + RECORD_FORK] = "events_lost_fork",
+	[COUNTER_LOST + RECORD_EXEC] = "events_lost_exec",
+	[COUNTER_LOST + RECORD_EXIT] = "events_lost_exit",
+	[COUNTER_LOST + RECORD_UNENTERED] = "events_lost_unentered",
+	[COUNTER_MEMBERS_FULL] = "members_full",
+	[COUNTER_DEATHS_FULL] = "deaths_full",
+	[COUNTER_SENDERS_FULL] = "senders_full",
+	[COUNTER_TREES_FULL] = "trees_full",
+	[COUNTER_UNSETTLED] = "parents_unsettled",
+	[COUNTER_ARGS_UNREAD] = "args_unread",
+};
+
+static void answer_stats(struct client *client)
+{
+	const struct guard *guard = client->guard;
+	struct counter_values values = {};
+	uint64_t lost = 0;
+
+	kernel__counters(guard->kernel, &values);
+	for (int type = 0; type < RECORD_TYPES; type++)
+		lost += values.n[COUNTER_LOST + type];
+	send_counter(client, "armed", !guard->disarmed);
+	send_counter(client, "observe", guard->config.observe);
+	send_counter(client, "trees", family__trees(guard->family));
+	send_counter(client, "processes", family__procs(guard->family));
+	send_counter(client, "map_capacity_members", kernel__capacity(guard->kernel, MAP_MEMBERS));
+	send_counter(client, "map_capacity_trees", kernel__capacity(guard->kernel, MAP_TREES));
+	for (int i = 0; i < INCIDENT_OUTCOMES; i++) {
+		char name[NAME_LEN];
+
+		snprintf(name, sizeof(name), "incidents_%s",
+			 incident_outcome__name((enum incident_outcome)i));
+		send_counter(client, name, guard->journal.totals[i]);
+	}
+	send_counter(client, "signals_sent", guard->signals_sent);
+	send_counter(client, "signals_failed", guard->signals_failed);
+	send_counter(client, "events_lost", lost);
+	send_counter(client, "resyncs", guard->resyncs);
+	for (int i = 0; i < COUNTERS; i++)
+		send_counter(client, counter_names[i], values.n[i]);
+	client__end(client, 0, 0, "");
+}
+
+static void send_finding(void *context, enum finding_level level, const char *name,
+			 const char *text)
+{
+	struct control_finding_row row = { .level = level };
+
+	text__copy(row.name, sizeof(row.name), name);
+	text__copy(row.text, sizeof(row.text), text);
+	client__send(context, &row, CONTROL_FINDING_ROW, sizeof(row));
+}
+
+/* ---- the brake */
+
+static void answer_brake(struct client *client, bool disarm)
+{
+	struct guard *guard = client->guard;
+
+	if (client->uid != 0) {
+		client__end(client, -EPERM, 0, "only root arms and disarms");
+		return;
+	}
+	if (disarm && !guard->disarmed)
+		journal__add(&guard->journal, EVENT_BRAKE_OPENED, clock__boottime(), NULL, NULL);
+	guard->disarmed = disarm;
+	log_info(disarm ? "disarmed: nobody is signalled until 'orphanctl arm'" : "armed");
+	client__end(client, 0, 0, "");
+}
+
+/* ---- dispatch */
+
+static size_t size_of(enum control_type type)
+{
+	switch (type) {
+	case CONTROL_TRACK:
+		return sizeof(struct control_track);
+	case CONTROL_EVENTS:
+	case CONTROL_INCIDENTS:
+		return sizeof(struct control_query);
+	case CONTROL_UNTRACK:
+	case CONTROL_SPARE:
+	case CONTROL_LIST:
+	case CONTROL_TREE:
+	case CONTROL_STATS:
+	case CONTROL_DOCTOR:
+	case CONTROL_ARM:
+	case CONTROL_DISARM:
+		return sizeof(struct control_target);
+	default:
+		return 0;
+	}
+}
+
+/* Why a packet is no request, NULL when it is one. */
+static const char *malformed(const struct control_head *request, size_t size)
+{
+	if (size < sizeof(*request))
+		return "a packet that is no request";
+	if (request->version != CONTROL_VERSION)
+		return "a request of another version; use the orphanctl that came with this orphand";
+	if (!size_of(request->type))
+		return "an unknown request";
+	if (request->size != size || size != size_of(request->type))
+		return "a request of the wrong size";
+	return NULL;
+}
+
+static void dispatch(struct client *client, const struct control_head *request)
+{
+	switch ((enum control_type)request->type) {
+	case CONTROL_TRACK:
+		answer_track(client, (const struct control_track *)request);
+		break;
+	case CONTROL_UNTRACK:
+		answer_untrack(client, (const struct control_target *)request);
+		break;
+	case CONTROL_SPARE:
+		answer_spare(client, (const struct control_target *)request);
+		break;
+	case CONTROL_LIST:
+		answer_list(client);
+		break;
+	case CONTROL_TREE:
+		answer_tree(client, (const struct control_target *)request);
+		break;
+	case CONTROL_EVENTS:
+		answer_events(client, (const struct control_query *)request);
+		break;
+	case CONTROL_INCIDENTS:
+		answer_incidents(client, (struct control_query *)request);
+		break;
+	case CONTROL_STATS:
+		answer_stats(client);
+		break;
+	case CONTROL_DOCTOR:
+		kernel__probe(send_finding, client);
+		client__end(client, 0, 0, "");
+		break;
+	case CONTROL_ARM:
+	case CONTROL_DISARM:
+	default:
+		answer_brake(client, request->type == CONTROL_DISARM);
+		break;
+	}
+}
+
+void client__answer(struct client *client, const struct control_head *request, size_t size)
+{
+	const char *fault = malformed(request, size);
+
+	if (fault) {
+		client__end(client, -EPROTO, 0, fault);
+		client->closing = true;
+		return;
+	}
+	dispatch(client, request);
+}

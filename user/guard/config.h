@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* config.h - /etc/orphand/orphand.yaml: what may be said, and its defaults. */
+#ifndef ORPHAND_CONFIG_H
+#define ORPHAND_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_PATH "/etc/orphand/orphand.yaml"
+#define CONFIG_PATH_LEN 108 /* a socket's path and a pin's must fit */
+
+struct config {
+	char runtime_dir[CONFIG_PATH_LEN];
+	char state_dir[CONFIG_PATH_LEN];
+	char pin_dir[CONFIG_PATH_LEN];
+	bool observe;
+	uint32_t processes;
+	uint32_t trees;
+	uint32_t ring;	/* bytes, a power of 2 */
+	uint64_t stuck; /* ns from the first SIGKILL until a survivor is told as stuck */
+};
+
+struct config config__default(void);
+
+/*
+ * Reads path over the defaults. What is wrong is told in one line with its place, in error.
+ * 0, -ENOENT when there is no such file, -EINVAL when it says something that can't be meant, or
+ * the errno of reading it.
+ */
+int config__read(struct config *config, const char *path, char *error, unsigned long size);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* guard.h - the daemon's one context, handed to all of its parts. */
+#ifndef ORPHAND_GUARD_H
+#define ORPHAND_GUARD_H
+
+#include <systemd/sd-event.h>
+
+#include "guard/config.h"
+#include "guard/journal.h"
+#include "guard/kernel.h"
+#include "model/family.h"
+
+#define GUARD_ANCESTORS 64
+
+struct guard {
+	struct config config;
+	struct kernel *kernel;
+	struct family *family;
+	struct journal journal;
+	sd_event *loop;
+	struct control *control;
+	sd_event_source *ender_timer;
+	sd_event_source *resync_timer;
+	struct state_value state;
+	int64_t realtime; /* ns to add for CLOCK_REALTIME */
+	char boot_id[40];
+	char machine_id[40];
+	char host[NAME_LEN];
+	bool disarmed;
+	bool starting;	/* what is found dead now died while nobody was here */
+	bool disturbed; /* a root is neither alive nor told as dead: the maps are read once more */
+	uint16_t reading;		/* mark of the newest whole reading */
+	struct counter_values counters; /* as of the last look */
+	uint64_t resyncs;
+	uint64_t loss_said;
+	uint64_t signals_sent;
+	uint64_t signals_failed;
+	/* Never signalled: this process and those above it, as they were at the start. */
+	uint32_t ancestors[GUARD_ANCESTORS];
+	size_t ancestor_count;
+};
+
+/* What turns a boottime into a realtime. Held still until the clock was really set: a process's
+ * start shall not read differently each time. */
+int64_t guard__realtime(struct guard *guard);
+
+/* Whatever has to follow each turn of the ring: losses looked for, maps read, incidents closed. */
+void guard__after_ring(struct guard *guard);
+
+#endif

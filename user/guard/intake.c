@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "guard/ender.h"
+#include "guard/intake.h"
+#include "guard/procfs.h"
+#include "guard/tracker.h"
+#include "model/policy.h"
+
+static struct event *tell(struct guard *guard, enum event_type type, uint64_t at,
+			  const struct proc *proc)
+{
+	struct event *event = journal__add(&guard->journal, type, at, proc->tree, proc->image);
+
+	event->who = proc->id;
+	event->parent = proc->parent;
+	event->vpid = proc->vpid;
+	return event;
+}
+
+/* ---- deaths */
+
+/* Which of the trees that it belongs to asks about this end of a mere member. */
+static struct tree *tree_that_asks(const struct proc *proc, enum cause_kind kind)
+{
+	struct tree *tree;
+
+	for (tree = proc->tree; tree; tree = tree->outer) {
+		if (tree->policy.flags & TREE_ANY && policy__wants(tree->policy.on, kind))
+			return tree;
+	}
+	return NULL;
+}
+
+/* Whether its end was acted upon. */
+static bool member_died(struct guard *guard, struct proc *proc, const struct death *death)
+{
+	struct tree *tree;
+
+	if (proc->flags & MEMBER_SPARED)
+		return false;
+	tree = tree_that_asks(proc, cause__kind(death));
+	return tree && ender__end_below(guard, proc, tree, death);
+}
+
+/* Whether its end was acted upon. covered: it was a survivor of an incident itself, which tells of
+ * all that is under it too. */
+static bool root_died(struct guard *guard, struct tree *tree, const struct death *death,
+		      bool covered)
+{
+	struct event *event =
+		journal__add(&guard->journal, EVENT_ROOT_DIED, death->at, tree, tree->image);
+
+	event->who = death->who;
+	event->parent = death->parent;
+	event->exit_code = death->exit_code;
+	event->vpid = death->vpid;
+	if (covered || tree->incident || !policy__wants(tree->policy.on, cause__kind(death)))
+		return false;
+	ender__end_tree(guard, tree, death);
+	return true;
+}
+
+static void take_out(struct guard *guard, struct proc *proc, const struct death *death)
+{
+	struct event *event;
+
+	if (!proc)
+		return;
+	event = tell(guard, EVENT_PROCESS_EXITED, death->at, proc);
+	event->exit_code = death->exit_code;
+	family__drop_proc(guard->family, proc);
+}
+
+void intake__death(struct guard *guard, const struct death *death)
+{
+	struct proc *proc = family__proc(guard->family, death->who);
+	struct tree *root_of = family__tree(guard->family, death->who);
+	struct tree *tree = root_of ? root_of : proc ? proc->tree : NULL;
+	bool covered = proc && ender__is_covered(proc);
+	bool recorded = root_of || (proc && proc->flags & MEMBER_ANY), acted = false;
+
+	if (!proc && (!root_of || root_of->incident || root_of->released))
+		return; /* told already */
+	if (proc)
+		ender__gone(guard, proc, death);
+	if (root_of) { /* out first: the dead is no survivor of its own death */
+		take_out(guard, proc, death);
+		root_of->root_parent = death->parent;
+		acted = root_died(guard, root_of, death, covered);
+	} else {
+		acted = !covered && member_died(guard, proc, death);
+		take_out(guard, proc, death);
+	}
+	if (recorded && !acted)
+		kernel__forget_death(guard->kernel, death->who);
+	tracker__settle(guard, tree);
+}
+
+void intake__end_unseen(struct guard *guard, struct proc *proc)
+{
+	struct death death = { .who = proc->id, .parent = proc->parent, .at = clock__boottime() };
+	struct fate *fate = SLIST_FIRST(&proc->fates);
+
+	if (kernel__death(guard->kernel, proc->id, &death) && fate && fate->first.at)
+		death.exit_code = fate->last.at ? fate->last.signal : fate->first.signal;
+	intake__death(guard, &death);
+}
+
+/* ---- births and names */
+
+struct proc *intake__add_proc(struct guard *guard, struct ident id, struct ident parent,
+			      struct tree *tree)
+{
+	struct proc *old = family__proc_of_pid(guard->family, id.pid);
+
+	if (old && old->id.start != id.start)
+		intake__end_unseen(guard, old);
+	return family__add_proc(guard->family, id, parent, tree);
+}
+
+static void on_fork(struct guard *guard, const struct record_fork *record)
+{
+	struct proc *parent = family__proc(guard->family, record->parent), *proc;
+	struct tree *tree = parent ? parent->tree : family__tree(guard->family, record->tree);
+
+	if (!tree) { /* let go since: so is what it starts */
+		kernel__leave(guard->kernel, record->head.who);
+		return;
+	}
+	proc = intake__add_proc(guard, record->head.who, record->parent, tree);
+	if (!proc)
+		return;
+	proc->vpid = record->vpid;
+	proc->pid_ns = record->pid_ns;
+	if (!parent)
+		proc->flags = record->flags;
+	if (!ident__equal(record->tree, tree->root) || record->flags != proc->flags)
+		tracker__rehome(guard, proc);
+	ender__meet(guard, proc, record->struck ? record->head.at : 0);
+	tell(guard, EVENT_PROCESS_FORKED, record->head.at, proc);
+}
+
+/* /proc has the real path and the cgroup; while the entry stands it speaks of this process. */
+static struct image *name_process(struct guard *guard, const struct record_exec *record)
+{
+	const struct image_value *value = &record->image;
+	uint32_t pid = record->head.who.pid;
+	char exe[PATH_LEN], cgroup[CGROUP_LEN], given[PATH_LEN];
+
+	text__copy(given, sizeof(given), value->exe);
+	procfs__exe(pid, exe, sizeof(exe));
+	procfs__cgroup(pid, cgroup, sizeof(cgroup));
+	if (!kernel__is_member(guard->kernel, record->head.who))
+		*exe = *cgroup = '\0';
+	return image__new(value->uid, value->comm, *exe ? exe : given, value->args, value->args_len,
+			  cgroup);
+}
+
+static void on_exec(struct guard *guard, const struct record_exec *record)
+{
+	struct proc *proc = family__proc(guard->family, record->head.who);
+	struct image *image;
+
+	if (!proc)
+		return;
+	image = name_process(guard, record);
+	if (image)
+		family__set_image(proc, image);
+	tell(guard, EVENT_PROCESS_EXECUTED, record->head.at, proc);
+}
+
+void intake__record(void *context, const struct record *record)
+{
+	struct guard *guard = context;
+
+	switch (record->type) {
+	case RECORD_FORK:
+	case RECORD_UNENTERED:
+		on_fork(guard, (const struct record_fork *)record);
+		break;
+	case RECORD_EXEC:
+		on_exec(guard, (const struct record_exec *)record);
+		break;
+	case RECORD_EXIT:
+		intake__death(guard, &((const struct record_exit *)record)->death);
+		break;
+	default:
+		break;
+	}
+}

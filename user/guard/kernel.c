@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kernel.c - open, configure, load, pin, attach. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "guard/kernel_parts.h"
+#include "guard/pins.h"
+#include "orphand.skel.h"
+
+#define PIN_PATH_LEN 256
+#define STATE_PIN "state"
+
+/* Its capacity follows from the config; it is shared with the programs of the next guard. */
+struct pinned_map {
+	struct bpf_map *map;
+	uint32_t capacity;
+};
+
+static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG || !log__on(LOG_LEVEL_DEBUG))
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+static void pin_path(const struct kernel *kernel, const char *name, char path[PIN_PATH_LEN])
+{
+	snprintf(path, PIN_PATH_LEN, "%s/%.64s", kernel->pin_dir, name);
+}
+
+/* Whether the running kernel has a function that programs may call. */
+static bool has_kfunc(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
+/* ---- what a guard before us has left */
+
+static int read_state(struct kernel *kernel, char *error, size_t size)
+{
+	struct state_value state;
+	uint32_t zero = 0;
+	char path[PIN_PATH_LEN];
+
+	pin_path(kernel, STATE_PIN, path);
+	kernel->state = bpf_obj_get(path);
+	if (kernel->state < 0) {
+		/* None, or one that died half-way through making them: nothing is lost. */
+		pins__remove_links(kernel->pin_dir, NULL);
+		return 0;
+	}
+	if (bpf_map_lookup_elem(kernel->state, &zero, &state))
+		return -errno;
+	if (state.layout != ORPHAND_LAYOUT) {
+		snprintf(
+			error, size,
+			"the pins at %s have layout %u, this orphand speaks %u: start the version that "
+			"made them, or let every tree go with: orphand --unpin",
+			kernel->pin_dir, state.layout, ORPHAND_LAYOUT);
+		return -EPROTO;
+	}
+	kernel->took_over = true;
+	return 0;
+}
+
+static int reuse_map(struct kernel *kernel, const struct pinned_map *pinned, char *error,
+		     size_t size)
+{
+	const char *name = bpf_map__name(pinned->map);
+	autoclose int fd = -1;
+	char path[PIN_PATH_LEN];
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	pin_path(kernel, name, path);
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len)) {
+		snprintf(error, size,
+			 "the pin %s is gone or unreadable (%s): let every tree go with: "
+			 "orphand --unpin",
+			 path, strerror(errno));
+		return -EPROTO;
+	}
+	if (info.type != bpf_map__type(pinned->map) ||
+	    info.key_size != bpf_map__key_size(pinned->map) ||
+	    info.value_size != bpf_map__value_size(pinned->map)) {
+		snprintf(error, size,
+			 "the pin %s is not a map of this layout: let every tree go with: "
+			 "orphand --unpin",
+			 path);
+		return -EPROTO;
+	}
+	if (info.max_entries != pinned->capacity)
+		log_warn(
+			"%s keeps the size it was made with, %u: new limits hold after orphand --unpin",
+			name, info.max_entries);
+	return bpf_map__reuse_fd(pinned->map, fd);
+}
+
+static int prepare_map(struct kernel *kernel, const struct pinned_map *pinned, char *error,
+		       size_t size)
+{
+	char path[PIN_PATH_LEN];
+
+	if (kernel->took_over)
+		return reuse_map(kernel, pinned, error, size);
+	pin_path(kernel, bpf_map__name(pinned->map), path);
+	unlink(path); /* left by a guard that died while it made them */
+	return bpf_map__set_max_entries(pinned->map, pinned->capacity);
+}
+
+static int make_state(struct kernel *kernel)
+{
+	struct state_value state = {
+		.layout = ORPHAND_LAYOUT,
+		.next_tree = 1,
+		.realtime = clock__offset(),
+	};
+	uint32_t zero = 0;
+	char path[PIN_PATH_LEN];
+
+	kernel->state = bpf_map_create(BPF_MAP_TYPE_ARRAY, "orphand_state", sizeof(zero),
+				       sizeof(state), 1, NULL);
+	if (kernel->state < 0 || bpf_map_update_elem(kernel->state, &zero, &state, BPF_ANY))
+		return -errno;
+	pin_path(kernel, STATE_PIN, path);
+	return bpf_obj_pin(kernel->state, path) ? -errno : 0;
+}
+
+/* The state last: without it the others are half made, and made anew. */
+static int pin_maps(struct kernel *kernel, const struct pinned_map *maps, size_t count)
+{
+	char path[PIN_PATH_LEN];
+
+	if (kernel->took_over)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		int err;
+
+		pin_path(kernel, bpf_map__name(maps[i].map), path);
+		err = bpf_obj_pin(bpf_map__fd(maps[i].map), path) ? -errno : 0;
+		if (err)
+			return err;
+	}
+	return make_state(kernel);
+}
+
+/* ---- programs */
+
+/* The new programs beside the old, each in a folder of its own; then the old are let go. In
+ * between both run: entering twice enters the same, taking out succeeds once. */
+static int attach(struct kernel *kernel)
+{
+	char folder[64], path[PIN_PATH_LEN];
+	struct bpf_program *program;
+
+	pins__new_links(kernel->pin_dir, folder, sizeof(folder));
+	pin_path(kernel, folder, path);
+	if (mkdir(path, 0700))
+		return -errno;
+	bpf_object__for_each_program (program, kernel->skel->obj) {
+		struct bpf_link *link;
+		char pin[PIN_PATH_LEN + 64];
+		int err;
+
+		if (program == kernel->census || !bpf_program__autoload(program))
+			continue;
+		link = bpf_program__attach(program);
+		if (!link)
+			return -errno;
+		snprintf(pin, sizeof(pin), "%s/%s", path, bpf_program__name(program));
+		err = bpf_link__pin(link, pin);
+		if (!err)
+			bpf_link__disconnect(link); /* the pin holds it from here on */
+		bpf_link__destroy(link);
+		if (err)
+			return err;
+	}
+	pins__remove_links(kernel->pin_dir, folder);
+	return 0;
+}
+
+static void list_maps(struct orphand_bpf *skel, const struct config *config,
+		      struct pinned_map maps[static 8])
+{
+	maps[0] = (struct pinned_map){ skel->maps.members, config->processes };
+	maps[1] = (struct pinned_map){ skel->maps.trees, config->trees };
+	maps[2] = (struct pinned_map){ skel->maps.condemned, config->trees };
+	maps[3] = (struct pinned_map){ skel->maps.deaths, config->processes };
+	maps[4] = (struct pinned_map){ skel->maps.senders, config->processes };
+	maps[5] = (struct pinned_map){ skel->maps.images, config->trees };
+	maps[6] = (struct pinned_map){ skel->maps.counters, 1 };
+	maps[7] = (struct pinned_map){ skel->maps.events, config->ring };
+}
+
+static void find_maps(struct kernel *kernel)
+{
+	struct orphand_bpf *skel = kernel->skel;
+
+	kernel->census = skel->progs.census;
+	kernel->members = bpf_map__fd(skel->maps.members);
+	kernel->trees = bpf_map__fd(skel->maps.trees);
+	kernel->condemned = bpf_map__fd(skel->maps.condemned);
+	kernel->deaths = bpf_map__fd(skel->maps.deaths);
+	kernel->images = bpf_map__fd(skel->maps.images);
+	kernel->counters = bpf_map__fd(skel->maps.counters);
+}
+
+/* One try, with or without the program that refuses forks. */
+static int load(struct kernel *kernel, const struct config *config, bool refuse, char *error,
+		size_t size)
+{
+	struct pinned_map maps[8];
+	int err;
+
+	kernel->skel = orphand_bpf__open();
+	if (!kernel->skel)
+		return -errno;
+	list_maps(kernel->skel, config, maps);
+	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
+	for (size_t i = 0; i < 8; i++) {
+		err = prepare_map(kernel, &maps[i], error, size);
+		if (err)
+			return err;
+	}
+	err = orphand_bpf__load(kernel->skel);
+	if (err)
+		return err;
+	find_maps(kernel);
+	err = pin_maps(kernel, maps, 8);
+	if (err)
+		return err;
+	return attach(kernel);
+}
+
+/* How newborns of a condemned tree are met: signalled in the kernel where it can, else their
+ * forks refused where it can, else swept by the guard alone. */
+static int load_best(struct kernel *kernel, const struct config *config, char *error, size_t size)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int err;
+
+	if (!btf) {
+		snprintf(error, size,
+			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): orphand needs "
+			 "Linux 5.10 or later with CONFIG_DEBUG_INFO_BTF");
+		return -ENOTSUP;
+	}
+	kernel->strikes = has_kfunc(btf, "bpf_send_signal_task");
+	btf__free(btf);
+	kernel->refuses = !kernel->strikes;
+	err = load(kernel, config, kernel->refuses, error, size);
+	if (!err || !kernel->refuses || *error)
+		return err;
+	orphand_bpf__destroy(kernel->skel);
+	kernel->refuses = false;
+	return load(kernel, config, false, error, size);
+}
+
+static int hand_on_record(void *context, void *data, size_t size)
+{
+	const struct record *record = data;
+	struct kernel *kernel = context;
+
+	if (size >= sizeof(*record) && record->size == size)
+		kernel->on_record(kernel->context, record);
+	return 0;
+}
+
+static void explain(int err, char *error, size_t size)
+{
+	if (*error)
+		return;
+	if (err == -EPERM || err == -EACCES)
+		snprintf(error, size,
+			 "the kernel refuses to load the programs (%s): run as root, or with "
+			 "CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)",
+			 strerror(-err));
+	else
+		snprintf(error, size,
+			 "can't load the programs: %s; orphand --check --log-level debug "
+			 "says more",
+			 strerror(-err));
+}
+
+int kernel__open(struct kernel **out, const struct config *config, char *error, size_t size)
+{
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+	int err;
+
+	if (!kernel)
+		return -ENOMEM;
+	*error = '\0';
+	libbpf_set_print(log_libbpf);
+	text__copy(kernel->pin_dir, sizeof(kernel->pin_dir), config->pin_dir);
+	kernel->state = -1;
+	kernel->cpus = libbpf_num_possible_cpus();
+	kernel->lock = pins__lock(kernel->pin_dir, error, size);
+	err = kernel->lock < 0 ? kernel->lock : read_state(kernel, error, size);
+	if (!err)
+		err = load_best(kernel, config, error, size);
+	if (!err) {
+		kernel->ring = ring_buffer__new(bpf_map__fd(kernel->skel->maps.events),
+						hand_on_record, kernel, NULL);
+		err = kernel->ring ? 0 : -errno;
+	}
+	if (err) {
+		explain(err, error, size);
+		/* What we made ourselves serves nobody; what was there before stays. */
+		kernel__close(kernel, kernel->lock >= 0 && !kernel->took_over);
+		return err;
+	}
+	*out = kernel;
+	return 0;
+}
+
+void kernel__close(struct kernel *kernel, bool unpin)
+{
+	if (!kernel)
+		return;
+	ring_buffer__free(kernel->ring);
+	if (unpin)
+		pins__remove(kernel->pin_dir);
+	orphand_bpf__destroy(kernel->skel);
+	if (kernel->state >= 0)
+		close(kernel->state);
+	if (kernel->lock >= 0)
+		close(kernel->lock);
+	free(kernel);
+}
+
+int kernel__unpin(const char *pin_dir)
+{
+	char error[256];
+	struct stat st;
+	int lock;
+
+	if (stat(pin_dir, &st))
+		return errno == ENOENT ? 0 : -errno;
+	lock = pins__lock(pin_dir, error, sizeof(error));
+	if (lock < 0) {
+		log_error("%s", error);
+		return lock;
+	}
+	close(lock);
+	return pins__remove(pin_dir);
+}
+
+bool kernel__strikes(const struct kernel *kernel)
+{
+	return kernel->strikes;
+}
+
+bool kernel__refuses(const struct kernel *kernel)
+{
+	return kernel->refuses;
+}
+
+bool kernel__took_over(const struct kernel *kernel)
+{
+	return kernel->took_over;
+}
+
+int kernel__ring_fd(const struct kernel *kernel)
+{
+	return ring_buffer__epoll_fd(kernel->ring);
+}
+
+int kernel__read_ring(struct kernel *kernel)
+{
+	return ring_buffer__consume(kernel->ring);
+}
+
+void kernel__on_record(struct kernel *kernel, kernel_record_fn on_record, void *context)
+{
+	kernel->on_record = on_record;
+	kernel->context = context;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kernel.h - the BPF side as the guard sees it: programs loaded and pinned, the ring, the maps.
+ * Every function that can fail returns 0 or a negative errno.
+ */
+#ifndef ORPHAND_KERNEL_H
+#define ORPHAND_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <orphand/control.h>
+
+#include "guard/config.h"
+
+struct kernel;
+
+typedef void (*kernel_record_fn)(void *context, const struct record *record);
+
+/*
+ * Opens, configures, loads, takes over or makes the pins, attaches, in that order. What goes wrong
+ * is told in error, in one line. -EBUSY: another guard has these pins. -EPROTO: they have another
+ * layout. Others: this kernel or these capabilities do not serve.
+ */
+int kernel__open(struct kernel **kernel, const struct config *config, char *error, size_t size);
+
+/* Ends the attachment; what is pinned goes on in the kernel unless unpin is asked for. */
+void kernel__close(struct kernel *kernel, bool unpin);
+
+/* Removes every pin below pin_dir, unless a guard holds them (-EBUSY). */
+int kernel__unpin(const char *pin_dir);
+
+/* Tells of each thing that the kernel has or lacks, by trying it; nothing of it stays. 0, or the
+ * error of what orphand can't do without. */
+typedef void (*kernel_finding_fn)(void *context, enum finding_level level, const char *name,
+				  const char *text);
+int kernel__probe(kernel_finding_fn tell, void *context);
+
+/* Whether newborns of a condemned tree are signalled in the kernel, or forks of it refused. */
+bool kernel__strikes(const struct kernel *kernel);
+bool kernel__refuses(const struct kernel *kernel);
+/* Whether the maps were there already: somebody before us followed trees in them. */
+bool kernel__took_over(const struct kernel *kernel);
+
+/* The ring: readable when there are records; reading hands each to the function. */
+int kernel__ring_fd(const struct kernel *kernel);
+int kernel__read_ring(struct kernel *kernel);
+void kernel__on_record(struct kernel *kernel, kernel_record_fn on_record, void *context);
+
+struct state_value kernel__state(const struct kernel *kernel);
+int kernel__set_next_tree(struct kernel *kernel, uint32_t next_tree);
+
+/* Sums over the CPUs. */
+int kernel__counters(const struct kernel *kernel, struct counter_values *sum);
+
+bool kernel__is_member(const struct kernel *kernel, struct ident id);
+int kernel__member(const struct kernel *kernel, struct ident id, struct member *member);
+/* Enters it where it is not (-EEXIST where it is). */
+int kernel__enter(struct kernel *kernel, struct ident id, const struct member *member);
+/* Changes a living member's entry: its tree, its flags. -ENOENT when it is none any more. */
+int kernel__change(struct kernel *kernel, struct ident id, const struct member *member);
+int kernel__leave(struct kernel *kernel, struct ident id);
+
+int kernel__put_tree(struct kernel *kernel, struct ident root, const struct tree_value *value);
+int kernel__drop_tree(struct kernel *kernel, struct ident root);
+int kernel__condemn(struct kernel *kernel, struct ident root, uint32_t owner);
+int kernel__image(const struct kernel *kernel, struct ident root, struct image_value *image);
+int kernel__put_image(struct kernel *kernel, struct ident root, const struct image_value *image);
+int kernel__death(const struct kernel *kernel, struct ident who, struct death *death);
+int kernel__forget_death(struct kernel *kernel, struct ident who);
+
+/* Each entry once that stood through the whole reading; visit may change the map. */
+enum kernel_map { MAP_MEMBERS, MAP_TREES, MAP_DEATHS };
+typedef void (*kernel_entry_fn)(void *context, struct ident key, const void *value);
+int kernel__each(const struct kernel *kernel, enum kernel_map map, kernel_entry_fn visit,
+		 void *context);
+/* How many entries the map holds at the most. */
+uint32_t kernel__capacity(const struct kernel *kernel, enum kernel_map map);
+
+/* Every process of the host, or, with pid, that one (-ESRCH). Rows are the caller's to free. */
+int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **rows,
+		   size_t *count);
+
+#endif

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kernel_maps.c - the maps and the census, once the programs are loaded. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "base/own.h"
+#include "guard/kernel_parts.h"
+
+#define BATCH 1024
+
+struct state_value kernel__state(const struct kernel *kernel)
+{
+	struct state_value state = {};
+	uint32_t zero = 0;
+
+	bpf_map_lookup_elem(kernel->state, &zero, &state);
+	return state;
+}
+
+int kernel__set_next_tree(struct kernel *kernel, uint32_t next_tree)
+{
+	struct state_value state = kernel__state(kernel);
+	uint32_t zero = 0;
+
+	state.next_tree = next_tree;
+	return bpf_map_update_elem(kernel->state, &zero, &state, BPF_ANY) ? -errno : 0;
+}
+
+int kernel__counters(const struct kernel *kernel, struct counter_values *sum)
+{
+	autofree struct counter_values *values = calloc((size_t)kernel->cpus, sizeof(*values));
+	uint32_t zero = 0;
+
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(kernel->counters, &zero, values))
+		return -errno;
+	*sum = (struct counter_values){};
+	for (int cpu = 0; cpu < kernel->cpus; cpu++) {
+		for (int i = 0; i < COUNTERS; i++)
+			sum->n[i] += values[cpu].n[i];
+	}
+	return 0;
+}
+
+int kernel__member(const struct kernel *kernel, struct ident id, struct member *member)
+{
+	return bpf_map_lookup_elem(kernel->members, &id, member) ? -errno : 0;
+}
+
+bool kernel__is_member(const struct kernel *kernel, struct ident id)
+{
+	struct member member;
+
+	return kernel__member(kernel, id, &member) == 0;
+}
+
+int kernel__enter(struct kernel *kernel, struct ident id, const struct member *member)
+{
+	return bpf_map_update_elem(kernel->members, &id, member, BPF_NOEXIST) ? -errno : 0;
+}
+
+int kernel__change(struct kernel *kernel, struct ident id, const struct member *member)
+{
+	struct member next = *member;
+
+	next.version++;
+	return bpf_map_update_elem(kernel->members, &id, &next, BPF_EXIST) ? -errno : 0;
+}
+
+int kernel__leave(struct kernel *kernel, struct ident id)
+{
+	return bpf_map_delete_elem(kernel->members, &id) ? -errno : 0;
+}
+
+int kernel__put_tree(struct kernel *kernel, struct ident root, const struct tree_value *value)
+{
+	return bpf_map_update_elem(kernel->trees, &root, value, BPF_ANY) ? -errno : 0;
+}
+
+int kernel__drop_tree(struct kernel *kernel, struct ident root)
+{
+	bpf_map_delete_elem(kernel->condemned, &root);
+	bpf_map_delete_elem(kernel->images, &root);
+	return bpf_map_delete_elem(kernel->trees, &root) ? -errno : 0;
+}
+
+int kernel__condemn(struct kernel *kernel, struct ident root, uint32_t owner)
+{
+	return bpf_map_update_elem(kernel->condemned, &root, &owner, BPF_ANY) ? -errno : 0;
+}
+
+int kernel__image(const struct kernel *kernel, struct ident root, struct image_value *image)
+{
+	return bpf_map_lookup_elem(kernel->images, &root, image) ? -errno : 0;
+}
+
+int kernel__put_image(struct kernel *kernel, struct ident root, const struct image_value *image)
+{
+	return bpf_map_update_elem(kernel->images, &root, image, BPF_ANY) ? -errno : 0;
+}
+
+int kernel__death(const struct kernel *kernel, struct ident who, struct death *death)
+{
+	return bpf_map_lookup_elem(kernel->deaths, &who, death) ? -errno : 0;
+}
+
+int kernel__forget_death(struct kernel *kernel, struct ident who)
+{
+	return bpf_map_delete_elem(kernel->deaths, &who) ? -errno : 0;
+}
+
+static int map_fd(const struct kernel *kernel, enum kernel_map map, size_t *value_size)
+{
+	switch (map) {
+	case MAP_MEMBERS:
+		*value_size = sizeof(struct member);
+		return kernel->members;
+	case MAP_TREES:
+		*value_size = sizeof(struct tree_value);
+		return kernel->trees;
+	case MAP_DEATHS:
+	default:
+		*value_size = sizeof(struct death);
+		return kernel->deaths;
+	}
+}
+
+/* In batches, bucket by bucket: walking by "next key" begins anew whenever its key is deleted. */
+int kernel__each(const struct kernel *kernel, enum kernel_map map, kernel_entry_fn visit,
+		 void *context)
+{
+	size_t value_size;
+	int fd = map_fd(kernel, map, &value_size);
+	autofree struct ident *keys = calloc(BATCH, sizeof(*keys));
+	autofree char *values = calloc(BATCH, value_size);
+	uint32_t at, *from = NULL;
+	int err = 0;
+
+	if (!keys || !values)
+		return -ENOMEM;
+	while (!err) {
+		uint32_t count = BATCH;
+
+		if (bpf_map_lookup_batch(fd, from, &at, keys, values, &count, NULL))
+			err = -errno;
+		if (err && err != -ENOENT) /* ENOENT: that was the last */
+			return err;
+		for (uint32_t i = 0; i < count; i++)
+			visit(context, keys[i], values + i * value_size);
+		from = &at;
+	}
+	return 0;
+}
+
+uint32_t kernel__capacity(const struct kernel *kernel, enum kernel_map map)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	size_t value_size;
+
+	if (bpf_obj_get_info_by_fd(map_fd(kernel, map, &value_size), &info, &len))
+		return 0;
+	return info.max_entries;
+}
+
+/* An iterator's file; pid 0: all. Before Linux 6.1 there is only all. */
+static int open_census(const struct kernel *kernel, uint32_t pid)
+{
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
+	union bpf_iter_link_info info = { .task = { .tid = pid } };
+	struct bpf_link *link;
+	int fd;
+
+	if (pid) {
+		opts.link_info = &info;
+		opts.link_info_len = sizeof(info);
+	}
+	link = bpf_program__attach_iter(kernel->census, &opts);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		fd = -errno;
+	bpf_link__destroy(link);
+	return fd;
+}
+
+static int read_rows(int fd, struct task_row **rows, size_t *count)
+{
+	size_t room = 0, used = 0;
+	autofree char *bytes = NULL;
+
+	for (;;) {
+		ssize_t n;
+
+		if (room - used < 65536) {
+			char *more = realloc(bytes, room + 262144);
+
+			if (!more)
+				return -ENOMEM;
+			bytes = more;
+			room += 262144;
+		}
+		n = read(fd, bytes + used, room - used);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	*count = used / sizeof(**rows);
+	*rows = (struct task_row *)STEAL(bytes);
+	return 0;
+}
+
+int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **rows, size_t *count)
+{
+	autoclose int fd = open_census(kernel, pid);
+	autofree struct task_row *all = NULL;
+	size_t n = 0;
+	int err;
+
+	if (fd < 0 && pid) /* no such pid, or a kernel that can't ask for one */
+		fd = open_census(kernel, 0);
+	if (fd < 0)
+		return fd;
+	err = read_rows(fd, &all, &n);
+	if (err)
+		return err;
+	*count = n;
+	if (!pid) {
+		*rows = STEAL(all);
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (all[i].who.pid == pid) {
+			all[0] = all[i];
+			*count = 1;
+			*rows = STEAL(all);
+			return 0;
+		}
+	}
+	return -ESRCH;
+}

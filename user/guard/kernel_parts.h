@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* kernel_parts.h - what kernel.c (loading) and kernel_maps.c (using) share; nobody else reads it. */
+#ifndef ORPHAND_KERNEL_PARTS_H
+#define ORPHAND_KERNEL_PARTS_H
+
+#include <bpf/libbpf.h>
+
+#include "guard/kernel.h"
+
+struct kernel {
+	struct orphand_bpf *skel;
+	struct ring_buffer *ring;
+	const struct bpf_program *census;
+	int members, trees, condemned, deaths, images, counters;
+	int state; /* not one of the programs' maps: ours, -1 until it is there */
+	int lock;  /* on the folder of pins */
+	int cpus;
+	bool strikes;
+	bool refuses;
+	bool took_over;
+	kernel_record_fn on_record;
+	void *context;
+	char pin_dir[CONFIG_PATH_LEN];
+};
+
+#endif

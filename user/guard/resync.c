@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "guard/ender.h"
+#include "guard/intake.h"
+#include "guard/procfs.h"
+#include "guard/resync.h"
+#include "guard/tracker.h"
+
+/* A root's entry goes before its death record comes: one that has neither is looked for again. */
+#define LOOK_AGAIN (50 * NS_PER_MS)
+
+/* Losses come in bursts: one line for each. */
+#define SAY_AGAIN (10 * NS_PER_SEC)
+
+struct entry {
+	struct ident id;
+	union {
+		struct member member;
+		struct tree_value tree;
+		struct death death;
+	};
+};
+
+struct entries {
+	struct entry *at;
+	size_t count, room;
+	size_t value_size;
+};
+
+static void collect(void *context, struct ident key, const void *value)
+{
+	struct entries *entries = context;
+
+	if (entries->count == entries->room) {
+		size_t room = entries->room ? 2 * entries->room : 1024;
+		struct entry *at = reallocarray(entries->at, room, sizeof(*at));
+
+		if (!at)
+			return; /* found by the next reading */
+		entries->at = at;
+		entries->room = room;
+	}
+	entries->at[entries->count].id = key;
+	memcpy(&entries->at[entries->count].member, value, entries->value_size);
+	entries->count++;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	uint64_t x = ((const struct entry *)a)->id.start, y = ((const struct entry *)b)->id.start;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In the order of starts: parents come before their children. */
+static struct entries read_map(struct guard *guard, enum kernel_map map, size_t value_size)
+{
+	struct entries entries = { .value_size = value_size };
+	int err = kernel__each(guard->kernel, map, collect, &entries);
+
+	if (err)
+		log_error("can't read the maps: %s", strerror(-err));
+	if (entries.count)
+		qsort(entries.at, entries.count, sizeof(*entries.at), by_start);
+	return entries;
+}
+
+/* ---- trees */
+
+static void read_trees(struct guard *guard)
+{
+	struct entries entries = read_map(guard, MAP_TREES, sizeof(struct tree_value));
+
+	for (size_t i = 0; i < entries.count; i++)
+		family__add_tree(guard->family, entries.at[i].id, &entries.at[i].tree, NULL);
+	for (size_t i = 0; i < entries.count; i++) {
+		struct tree *tree = family__tree(guard->family, entries.at[i].id);
+		struct tree *outer = family__tree(guard->family, entries.at[i].tree.outer);
+
+		if (tree && outer && !tree__is_within(outer, tree))
+			tree__nest(tree, outer);
+	}
+	free(entries.at);
+}
+
+/* What the root ran, when it is no more there to be asked. */
+static void read_root_image(struct guard *guard, struct tree *tree)
+{
+	struct image_value value;
+
+	if (tree->image || kernel__image(guard->kernel, tree->root, &value))
+		return;
+	if (value.args_len > ARGS_LEN)
+		return;
+	value.exe[PATH_LEN - 1] = '\0';
+	tree->image = image__new(value.uid, value.comm, value.exe, value.args, value.args_len, "");
+}
+
+/* ---- members */
+
+struct census {
+	struct task_row *rows;
+	size_t count;
+};
+
+static int by_pid(const void *a, const void *b)
+{
+	uint32_t x = ((const struct task_row *)a)->who.pid,
+		 y = ((const struct task_row *)b)->who.pid;
+
+	return x < y ? -1 : x > y;
+}
+
+static const struct task_row *find_row(const struct census *census, struct ident id)
+{
+	struct task_row key = { .who = id };
+	const struct task_row *row;
+
+	row = census->count ? bsearch(&key, census->rows, census->count, sizeof(key), by_pid)
+			    : NULL;
+	return row && ident__equal(row->who, id) ? row : NULL;
+}
+
+static void describe(struct guard *guard, struct proc *proc, const struct census *census)
+{
+	const struct task_row *row = find_row(census, proc->id);
+	struct image *image = procfs__image(proc->id.pid, NULL);
+
+	if (image && kernel__is_member(guard->kernel, proc->id))
+		family__set_image(proc, image);
+	else
+		image__put(image);
+	if (!row)
+		return;
+	proc->vpid = row->vpid;
+	proc->pid_ns = row->pid_ns;
+	if (proc->tree->root_proc == proc) {
+		proc->tree->vpid = row->vpid;
+		proc->tree->pid_ns = row->pid_ns;
+	}
+}
+
+static void read_member(struct guard *guard, const struct entry *entry, const struct census *census)
+{
+	struct proc *proc = family__proc(guard->family, entry->id);
+	struct tree *tree = family__tree(guard->family, entry->member.tree);
+	const struct task_row *row;
+	struct ident parent = entry->member.parent;
+
+	if (proc) {
+		proc->seen = guard->reading;
+		return;
+	}
+	if (!tree) { /* of a tree that was let go: when in doubt, spare */
+		kernel__leave(guard->kernel, entry->id);
+		return;
+	}
+	row = find_row(census, entry->id);
+	if (row && !family__proc(guard->family, parent))
+		parent = row->parent; /* who forked it is gone: under whom is it now? */
+	proc = intake__add_proc(guard, entry->id, parent, tree);
+	if (!proc)
+		return;
+	proc->parent = entry->member.parent;
+	proc->flags = entry->member.flags;
+	proc->seen = guard->reading;
+	describe(guard, proc, census);
+	ender__meet(guard, proc, 0);
+}
+
+static void read_members(struct guard *guard)
+{
+	struct entries entries = read_map(guard, MAP_MEMBERS, sizeof(struct member));
+	struct census census = {};
+
+	if (kernel__census(guard->kernel, 0, &census.rows, &census.count) == 0)
+		qsort(census.rows, census.count, sizeof(*census.rows), by_pid);
+	for (size_t i = 0; i < entries.count; i++)
+		read_member(guard, &entries.at[i], &census);
+	free(census.rows);
+	free(entries.at);
+}
+
+/* ---- the dead */
+
+static void read_deaths(struct guard *guard)
+{
+	struct entries entries = read_map(guard, MAP_DEATHS, sizeof(struct death));
+
+	for (size_t i = 0; i < entries.count; i++) {
+		const struct death *death = &entries.at[i].death;
+		struct tree *tree = family__tree(guard->family, death->who);
+
+		if (tree)
+			read_root_image(guard, tree);
+		else if (!family__proc(guard->family, death->who))
+			kernel__forget_death(guard->kernel, death->who);
+		intake__death(guard, death);
+	}
+	free(entries.at);
+}
+
+/* Its entry is gone, and so is it. A root may be between entry and death record: it gets another
+ * reading, and a root that died of nobody knows what is nobody's reason to kill. */
+static bool is_unseen(struct guard *guard, struct proc *proc)
+{
+	struct death death;
+
+	if (proc->seen == guard->reading || kernel__is_member(guard->kernel, proc->id))
+		return false;
+	if (proc->tree->root_proc != proc || kernel__death(guard->kernel, proc->id, &death) == 0)
+		return true;
+	if ((uint16_t)(guard->reading - proc->seen) < 3) {
+		guard->disturbed = true;
+		return false;
+	}
+	log_warn("tree %u: nothing tells how its root, pid %u, ended: its members are let go",
+		 proc->tree->id, proc->id.pid);
+	return true;
+}
+
+static void end_unseen(struct guard *guard)
+{
+	struct tree *tree = family__first_tree(guard->family), *next_tree;
+	autofree struct ident *gone = calloc(family__procs(guard->family) + 1, sizeof(*gone));
+	size_t count = 0;
+
+	/* Ends may drop trees: who is gone is listed first. */
+	for (; tree && gone; tree = next_tree) {
+		struct proc *proc;
+
+		next_tree = LIST_NEXT(tree, all);
+		TAILQ_FOREACH (proc, &tree->procs, in_tree) {
+			if (is_unseen(guard, proc))
+				gone[count++] = proc->id;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct proc *proc = family__proc(guard->family, gone[i]);
+
+		if (proc)
+			intake__end_unseen(guard, proc);
+	}
+}
+
+/* Trees whose root is neither alive nor told as dead. */
+static void settle_trees(struct guard *guard)
+{
+	struct tree *tree = family__first_tree(guard->family);
+
+	while (tree) /* an end may take others along */
+		tree = tracker__settle(guard, tree) ? family__first_tree(guard->family)
+						    : LIST_NEXT(tree, all);
+}
+
+static void read_again_soon(struct guard *guard)
+{
+	sd_event_source_set_time_relative(guard->resync_timer, LOOK_AGAIN / NS_PER_US);
+	sd_event_source_set_enabled(guard->resync_timer, SD_EVENT_ONESHOT);
+}
+
+static void read_maps(struct guard *guard)
+{
+	guard->reading++;
+	guard->disturbed = false;
+	read_members(guard);
+	read_deaths(guard);
+	end_unseen(guard);
+	if (guard->disturbed)
+		read_again_soon(guard);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	read_maps(data);
+	settle_trees(data);
+	guard__after_ring(data);
+	return 0;
+}
+
+int resync__init(struct guard *guard)
+{
+	int err = sd_event_add_time(guard->loop, &guard->resync_timer, CLOCK_BOOTTIME, 0, 1,
+				    on_timer, guard);
+
+	return err < 0 ? err : sd_event_source_set_enabled(guard->resync_timer, SD_EVENT_OFF);
+}
+
+void resync__stop(struct guard *guard)
+{
+	guard->resync_timer = sd_event_source_disable_unref(guard->resync_timer);
+}
+
+void resync__take_over(struct guard *guard)
+{
+	kernel__counters(guard->kernel, &guard->counters);
+	guard->starting = true;
+	read_trees(guard);
+	read_maps(guard);
+	guard->starting = false;
+	read_again_soon(guard); /* a root may have been between its entry and its death record */
+	if (family__trees(guard->family))
+		log_info("took over %u tree%s with %u member%s", family__trees(guard->family),
+			 family__trees(guard->family) == 1 ? "" : "s", family__procs(guard->family),
+			 family__procs(guard->family) == 1 ? "" : "s");
+}
+
+static uint64_t losses(const struct counter_values *values)
+{
+	uint64_t sum = values->n[COUNTER_DEATHS_FULL] + values->n[COUNTER_MEMBERS_FULL];
+
+	for (int type = 0; type < RECORD_TYPES; type++)
+		sum += values->n[COUNTER_LOST + type];
+	return sum;
+}
+
+void resync__look(struct guard *guard)
+{
+	struct counter_values now;
+	uint64_t lost, before = losses(&guard->counters);
+	uint64_t at = clock__boottime();
+
+	if (kernel__counters(guard->kernel, &now))
+		return;
+	lost = losses(&now) - before;
+	guard->counters = now;
+	if (!lost)
+		return;
+	guard->resyncs++;
+	journal__add(&guard->journal, EVENT_EVENTS_LOST, at, NULL, NULL)->signal = (uint32_t)lost;
+	if (at - guard->loss_said > SAY_AGAIN) {
+		log_warn("%llu records were lost: the families are read from the maps",
+			 (unsigned long long)lost);
+		guard->loss_said = at;
+	}
+	read_maps(guard);
+}

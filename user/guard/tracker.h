@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* tracker.h - what becomes a tree, and what ceases to be one. */
+#ifndef ORPHAND_TRACKER_H
+#define ORPHAND_TRACKER_H
+
+#include "guard/guard.h"
+
+struct track_request {
+	uint32_t pid;
+	uint32_t owner; /* uid of who asks */
+	struct policy policy;
+	const char *name; /* may be empty */
+	uint32_t flags;	  /* enum tree_flags */
+	/* Told of each process that looks like one of the family and can't be proven; may be NULL. */
+	void (*note)(void *context, const char *text);
+	void *context;
+};
+
+/*
+ * Watches a running process and all that is under it. 0 and the tree, or -ESRCH (no such process),
+ * -EPERM (not the asker's, or one that is never watched), -EEXIST (watched already), -ENOSPC (a
+ * limit), with the reason in error.
+ */
+int tracker__track(struct guard *guard, const struct track_request *request, struct tree **tree,
+		   char *error, size_t size);
+
+/* Lets the tree go, signalling nobody. */
+void tracker__untrack(struct guard *guard, struct tree *tree);
+
+/* Leaves a member, and what it starts from now on, alone. */
+int tracker__spare(struct guard *guard, struct proc *proc);
+
+/* Drops the tree when nothing more can come of it: nobody is left in it, or its root is dead, no
+ * incident runs, and its scope asks for the root alone. Whether it did; outer ones may go too. */
+bool tracker__settle(struct guard *guard, struct tree *tree);
+
+/* Makes a member's entry in the map tell the tree that the index has it in. */
+void tracker__rehome(struct guard *guard, struct proc *proc);
+
+#endif

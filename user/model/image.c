@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "model/image.h"
+
+static size_t at_most(size_t n, size_t most)
+{
+	return n < most ? n : most;
+}
+
+struct image *image__new(uint32_t uid, const char *comm, const char *exe, const char *args,
+			 size_t args_len, const char *cgroup)
+{
+	size_t exe_len = strnlen(exe, PATH_LEN - 1);
+	size_t cgroup_len = strnlen(cgroup, CGROUP_LEN - 1);
+	struct image *image;
+	char *text;
+
+	args_len = at_most(args_len, ARGS_LEN);
+	image = calloc(1, sizeof(*image) + exe_len + 1 + args_len + 1 + cgroup_len + 1);
+	if (!image)
+		return NULL;
+	image->refs = 1;
+	image->uid = uid;
+	image->args_len = (uint32_t)args_len;
+	text__copy(image->comm, sizeof(image->comm), comm);
+	text = image->text;
+	image->exe = memcpy(text, exe, exe_len);
+	text += exe_len + 1;
+	image->args = memcpy(text, args, args_len);
+	text += args_len + 1;
+	image->cgroup = memcpy(text, cgroup, cgroup_len);
+	return image;
+}
+
+struct image *image__ref(struct image *image)
+{
+	if (image)
+		image->refs++;
+	return image;
+}
+
+void image__put(struct image *image)
+{
+	if (image && --image->refs == 0)
+		free(image);
+}
+
+void image__fill(const struct image *image, struct control_image *to)
+{
+	if (!image)
+		return;
+	to->uid = image->uid;
+	to->args_len = image->args_len;
+	text__copy(to->comm, sizeof(to->comm), image->comm);
+	text__copy(to->exe, sizeof(to->exe), image->exe);
+	memcpy(to->args, image->args, image->args_len);
+	text__copy(to->cgroup, sizeof(to->cgroup), image->cgroup);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* image.h - what a process runs. Shared, counted: a fork runs what its parent runs. */
+#ifndef ORPHAND_IMAGE_H
+#define ORPHAND_IMAGE_H
+
+#include <orphand/control.h>
+
+struct image {
+	unsigned refs;
+	uint32_t uid;
+	uint32_t args_len; /* a NUL behind each argument */
+	char comm[COMM_LEN];
+	const char *exe;
+	const char *args;
+	const char *cgroup;
+	char text[]; /* the three, in one piece */
+};
+
+/* A new image with one reference, NULL without memory. Strings are cut at the lengths that the
+ * control records have room for. */
+struct image *image__new(uint32_t uid, const char *comm, const char *exe, const char *args,
+			 size_t args_len, const char *cgroup);
+
+struct image *image__ref(struct image *image);
+void image__put(struct image *image);
+
+/* Into a record; image may be NULL. */
+void image__fill(const struct image *image, struct control_image *to);
+
+#endif
