@@ -38,10 +38,10 @@ ARCH     := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 BPF_FLAGS := -target bpf -mcpu=v2 -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
              -Wno-unused-parameter -Wno-missing-declarations -Iinclude -I. -Ibpf
 
-objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
 BASE  := $(call objs,user/base/*.c)
 MODEL := $(filter-out %/json.o,$(call objs,user/model/*.c))
-JSON  := $(BUILD)/user/model/json.o
+JSON  := $(BUILD)/obj/user/model/json.o
 GUARD := $(call objs,user/guard/*.c)
 CTL   := $(call objs,user/ctl/*.c)
 UNIT  := $(call objs,tests/unit/*.c)
@@ -95,12 +95,12 @@ endif
 
 # ---- user space
 
-$(BUILD)/user/guard/%.o: user/guard/%.c $(BUILD)/orphand.skel.h
+$(BUILD)/obj/user/guard/%.o: user/guard/%.c $(BUILD)/orphand.skel.h
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,json-c) -c $< -o $@
@@ -116,7 +116,7 @@ $(BUILD)/orphanctl: $(CTL) $(JSON) $(MODEL) $(BASE)
 # ---- tests
 
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
-GUARD_PARTS = $(BUILD)/user/guard/config.o
+GUARD_PARTS = $(BUILD)/obj/user/guard/config.o
 
 $(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
@@ -133,7 +133,7 @@ $(BUILD)/tests/e2e-tests: $(E2E) $(filter-out %_test.o,$(KERNEL_TESTS)) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests)) -o $@
 
-$(BUILD)/tests/actor: $(ACTOR)
+$(BUILD)/tests/actor: $(ACTOR) $(BUILD)/obj/user/base/text.o
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lpthread -o $@
@@ -175,3 +175,48 @@ check-vm: deps
 model:
 	@packaging/deps.sh $(DEPS_MODEL) gcc
 	tests/model/check.sh
+
+# ---- linters
+
+USER_C   = $(filter-out %.bpf.c,$(wildcard user/*/*.c tests/*/*.c))
+HEADERS  = $(wildcard include/orphand/*.h user/*/*.h tests/*/*.h)
+BPF_SRC  = $(wildcard bpf/*.c bpf/*.h tests/bench/*.bpf.c)
+SCRIPTS  = $(wildcard packaging/*.sh tests/*/*.sh .ci/run)
+LINTED   = $(patsubst %.c,$(BUILD)/lint/%.ok,$(USER_C))
+
+lint: deps
+	@packaging/deps.sh $(DEPS_LINT)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/orphand.skel.h
+	@$(MAKE) --no-print-directory -j$(JOBS) lint-format lint-cppcheck lint-shell lint-code
+	@echo 'clang-format, clang, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck: clean'
+
+.PHONY: lint-format lint-cppcheck lint-shell lint-code
+lint-format:
+	$(Q)clang-format --dry-run -Werror $(USER_C) $(HEADERS) $(BPF_SRC)
+
+lint_flags = -std=gnu17 $(CPPFLAGS) $(WARN) $(call pkg_cflags,$(PKGS_guard) $(PKGS_tests))
+
+# Each file by three readers; what was clean is not read again until it changes.
+$(BUILD)/lint/%.ok: %.c .clang-tidy $(HEADERS) $(BUILD)/orphand.skel.h
+	$(call say,LINT)
+	@mkdir -p $(@D)
+	$(Q)gcc $(lint_flags) -O1 $(if $(filter user/%,$<),-fanalyzer) -c $< -o $(@:.ok=.o)
+	$(Q)$(CLANG) $(lint_flags) -fsyntax-only $<
+	$(Q)clang-tidy --quiet $< -- $(lint_flags) 2>$(@:.ok=.log) || { cat $(@:.ok=.log); false; }
+	$(Q)touch $@
+
+lint-code: $(LINTED)
+
+# cppcheck reads no system headers: the macros that it must know are given to it.
+lint-cppcheck:
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(JOBS) \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem \
+		--suppress=*:*/sys/queue.h --include=$(firstword $(wildcard /usr/include/sys/queue.h \
+		/usr/include/*/sys/queue.h)) '-DLIBBPF_OPTS(type,name,...)=struct type name = {0}' \
+		-Iinclude -Iuser $(filter user/%,$(USER_C))
+
+lint-shell:
+	$(Q)shellcheck $(SCRIPTS)
+
+format:
+	clang-format -i $(USER_C) $(HEADERS) $(BPF_SRC)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * lineage.h - who belongs to a family: fork enters, exec names.
+ * lineage.h - who belongs to a family: fork enters.
  */
 #ifndef LINEAGE_H
 #define LINEAGE_H
@@ -131,65 +131,6 @@ int BPF_PROG(on_task_alloc, struct task_struct *task, unsigned long clone_flags,
 		return 0;
 	count(COUNTER_REFUSED);
 	return -11; /* -EAGAIN */
-}
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct record_exec);
-} exec_scratch SEC(".maps");
-
-static __always_inline void read_image(struct image_value *image, struct task_struct *task,
-				       struct linux_binprm *bprm)
-{
-	struct mm_struct *mm = task->mm;
-	__u64 from = mm->arg_start;
-	__u64 len = mm->arg_end - from;
-	long n;
-
-	image->uid = task->cred->uid.val;
-	image->gid = task->cred->gid.val;
-	bpf_probe_read_kernel_str(image->comm, sizeof(image->comm), task->comm);
-	n = bpf_probe_read_kernel_str(image->exe, sizeof(image->exe), bprm->filename);
-	image->exe_len = n > 0 ? (__u16)(n - 1) : 0;
-	image->truncated = n == sizeof(image->exe) || len > ARGS_LEN;
-	if (len > ARGS_LEN)
-		len = ARGS_LEN;
-	if (bpf_probe_read_user(image->args, (__u32)len, (const void *)from)) {
-		count(COUNTER_ARGS_UNREAD);
-		len = 0;
-	}
-	image->args_len = (__u16)len;
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
-{
-	struct ident who = ident_of(task);
-	struct record_exec *record;
-	struct member *member;
-	__u32 zero = 0;
-	__u64 size;
-
-	member = bpf_map_lookup_elem(&members, &who);
-	if (!member)
-		return 0;
-	record = bpf_map_lookup_elem(&exec_scratch, &zero);
-	if (!record)
-		return 0;
-	record->tree = member->tree;
-	read_image(&record->image, task, bprm);
-	if (bpf_map_lookup_elem(&trees, &who))
-		bpf_map_update_elem(&images, &who, &record->image, BPF_ANY);
-	count(COUNTER_EXECS);
-	size = record->image.args_len;
-	if (size > ARGS_LEN)
-		return 0;
-	size += offsetof(struct record_exec, image.args);
-	fill_head(&record->head, RECORD_EXEC, (__u32)size, &who);
-	emit(record, size, RECORD_EXEC);
-	return 0;
 }
 
 #endif

@@ -58,6 +58,15 @@ struct {
 	__type(value, struct image_value);
 } images SEC(".maps");
 
+/* What the paths of the rules' programs begin with. Not pinned: each guard brings its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct prefix_key);
+	__type(value, __u32);
+} prefixes SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -23,6 +23,7 @@
 #include "task.h"
 #include "signals.h"
 #include "lineage.h"
+#include "images.h"
 #include "deaths.h"
 #include "census.h"
 

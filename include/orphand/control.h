@@ -210,6 +210,7 @@ struct control_incident_row {
 	__u32 observed;
 	__u32 reconstructed;
 	__u32 survivors; /* so many SURVIVOR rows follow */
+	__u64 died;
 	__u64 opened;
 	__u64 closed; /* 0: still open */
 	__u64 reaction_ns;
@@ -286,7 +287,7 @@ RECORD_SIZE(control_image, 1560);
 RECORD_SIZE(control_tree_row, 1696);
 RECORD_SIZE(control_proc_row, 1624);
 RECORD_SIZE(control_event_row, 1736);
-RECORD_SIZE(control_incident_row, 2088);
+RECORD_SIZE(control_incident_row, 2096);
 RECORD_SIZE(control_survivor_row, 2768);
 RECORD_SIZE(control_counter_row, 80);
 RECORD_SIZE(control_finding_row, 320);

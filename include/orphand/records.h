@@ -116,7 +116,7 @@ struct image_value {
 	__u16 args_len; /* with the NUL behind each argument, at most ARGS_LEN */
 	__u32 truncated;
 	char comm[COMM_LEN];
-	char exe[PATH_LEN]; /* the file name as exec was given it */
+	char exe[PATH_LEN]; /* the real path, as /proc/PID/exe has it */
 	char args[ARGS_LEN];
 };
 
@@ -162,10 +162,22 @@ struct record_fork {
 	__u32 zero;
 };
 
+/* What a rule's programs begin with: a key of the trie "prefixes", whose data is the real path. */
+struct prefix_key {
+	__u32 bits;
+	char path[PATH_LEN];
+};
+
 /* Cut behind the last argument: size tells how much of image.args is there. */
 struct record_exec {
 	struct record head;
-	struct ident tree;
+	struct ident tree; /* its innermost; itself for a provisional root that was no member */
+	struct ident parent;
+	__u32 vpid;
+	__u32 pid_ns;
+	__u32 provisional; /* its path is one that a rule may ask for: it is a root until the guard
+			      knows */
+	__u32 zero;
 	struct image_value image;
 };
 
@@ -237,7 +249,8 @@ RECORD_SIZE(death, 136);
 RECORD_SIZE(state_value, 16);
 RECORD_SIZE(record, 32);
 RECORD_SIZE(record_fork, 80);
-RECORD_SIZE(record_exec, 1360);
+RECORD_SIZE(record_exec, 1392);
+RECORD_SIZE(prefix_key, 260);
 RECORD_SIZE(record_exit, 168);
 RECORD_SIZE(task_row, 72);
 

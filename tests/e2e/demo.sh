@@ -6,12 +6,15 @@ set -euo pipefail
 
 build=$(realpath "${1:-build}")
 dir=$(mktemp -d)
-shell= daemon= task=
+shell='' daemon='' task=''
 
 finish() {
 	[ -z "$task" ] || kill -9 "$task" 2>/dev/null || true
 	[ -z "$shell" ] || kill -9 "$shell" 2>/dev/null || true
-	[ -z "$daemon" ] || { kill "$daemon" && wait "$daemon" || true; } 2>/dev/null
+	if [ -n "$daemon" ]; then
+		kill "$daemon" 2>/dev/null || true
+		wait "$daemon" || true
+	fi
 	"$build/orphand" --config "$dir/orphand.yaml" --unpin || true
 	rm -rf "$dir"
 }
@@ -67,7 +70,7 @@ run ps -o pid,ppid,stat,args -p "$shell"
 lives "$shell" || { echo "demo: the orphan should have lived" >&2; exit 1; }
 run kill -9 "$shell"
 await 10 gone "$shell"
-shell=
+shell=''
 
 say "2. The same task, watched by orphand."
 "$build/orphand" --config "$dir/orphand.yaml" &
@@ -82,7 +85,7 @@ run "$build/orphanctl" tree "$task"
 run kill -9 "$task"
 await 10 gone "$shell"
 echo "the shell, pid $shell, is gone"
-shell=
+shell=''
 
 say "What happened:"
 closed() { "$build/orphanctl" --json incidents | grep -q '"state":"closed"'; }

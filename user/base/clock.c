@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,54 +92,94 @@ int clock__parse_duration(const char *text, uint64_t *ns)
 	return 0;
 }
 
-/* The fraction of a second and the zone behind an RFC 3339 time: ".5Z", "+02:00". */
-static int parse_fraction_and_zone(const char *text, uint64_t *ns, long *east)
+/* Whether text begins as the pattern does, where a 0 stands for any digit: strptime and scanf
+ * would also take blanks, signs and fewer digits. */
+static bool looks_like(const char *text, const char *pattern)
 {
-	int hours, minutes, used = 0;
-	char sign;
+	for (; *pattern; pattern++, text++) {
+		if (*pattern == '0' ? !isdigit((unsigned char)*text) : *text != *pattern)
+			return false;
+	}
+	return true;
+}
+
+/* The digits behind a point: ns, and where they end. */
+static const char *parse_fraction(const char *text, uint64_t *ns)
+{
+	uint64_t unit = NS_PER_SEC;
 
 	*ns = 0;
-	*east = 0;
-	if (*text == '.') {
-		uint64_t unit = NS_PER_SEC;
-
-		for (text++; isdigit((unsigned char)*text); text++) {
-			unit /= 10;
-			*ns += unit * (uint64_t)(*text - '0');
-		}
-		if (unit == NS_PER_SEC)
-			return -EINVAL;
+	for (; isdigit((unsigned char)*text); text++) {
+		unit /= 10;
+		*ns += unit * (uint64_t)(*text - '0');
 	}
+	return text;
+}
+
+/* "Z", "+02:00": seconds that the zone's clocks are ahead. */
+static int parse_zone(const char *text, long *east)
+{
+	long hours, minutes;
+
+	*east = 0;
 	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
 		return 0;
-	/* NOLINTNEXTLINE(cert-err34-c): two digits each can't overflow */
-	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || text[used])
+	if (!looks_like(text, "+00:00") && !looks_like(text, "-00:00"))
 		return -EINVAL;
-	if ((sign != '+' && sign != '-') || hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
+	hours = (text[1] - '0') * 10L + text[2] - '0';
+	minutes = (text[4] - '0') * 10L + text[5] - '0';
+	if (text[6] || hours > 23 || minutes > 59)
 		return -EINVAL;
-	*east = (hours * 60L + minutes) * 60 * (sign == '+' ? 1 : -1);
+	*east = (hours * 60 + minutes) * 60 * (*text == '+' ? 1 : -1);
+	return 0;
+}
+
+/* The date and the time of day, as if in UTC. timegm makes the 2nd of March of a 30th of
+ * February: no such day. */
+static int parse_day_and_time(const char *text, time_t *seconds)
+{
+	struct tm tm = {};
+	int day;
+
+	if (!looks_like(text, "0000-00-00T00:00:00") || !strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ||
+	    tm.tm_sec > 60)
+		return -EINVAL;
+	day = tm.tm_mday;
+	tm.tm_sec -= tm.tm_sec == 60; /* a leap second is no other day */
+	*seconds = timegm(&tm);
+	return tm.tm_mday == day ? 0 : -EINVAL;
+}
+
+static int parse_rfc3339(const char *text, uint64_t *when)
+{
+	const char *rest = text + sizeof("0000-00-00T00:00:00") - 1;
+	time_t seconds;
+	uint64_t ns = 0;
+	long east;
+
+	if (parse_day_and_time(text, &seconds))
+		return -EINVAL;
+	if (looks_like(rest, ".0"))
+		rest = parse_fraction(rest + 1, &ns);
+	if (parse_zone(rest, &east) || seconds - east < 0)
+		return -EINVAL;
+	if (__builtin_mul_overflow((uint64_t)(seconds - east), NS_PER_SEC, when) ||
+	    __builtin_add_overflow(*when, ns, when))
+		return -EINVAL;
 	return 0;
 }
 
 int clock__parse_when(const char *text, uint64_t now, uint64_t *when)
 {
-	struct tm tm = {};
 	uint64_t ns;
-	const char *rest;
-	long east;
-	time_t seconds;
 
 	if (clock__parse_duration(text, &ns) == 0) {
 		*when = ns < now ? now - ns : 0;
 		return 0;
 	}
-	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!rest || parse_fraction_and_zone(rest, &ns, &east))
+	if (parse_rfc3339(text, &ns))
 		return -EINVAL;
-	seconds = timegm(&tm) - east;
-	if (seconds < 0)
-		return -EINVAL;
-	*when = (uint64_t)seconds * NS_PER_SEC + ns;
+	*when = ns;
 	return 0;
 }
 
@@ -167,13 +208,16 @@ void clock__format_span(char *text, size_t size, uint64_t ns)
 		{ NS_PER_US, "µs" },
 		{ 1, "ns" },
 	};
+	uint64_t whole, tenths;
 	size_t i = 0;
 
 	while (i + 1 < sizeof(steps) / sizeof(*steps) && ns < steps[i].ns)
 		i++;
-	if (ns < 10 * steps[i].ns && steps[i].ns > 1)
-		snprintf(text, size, "%.1f %s", (double)ns / (double)steps[i].ns, steps[i].name);
+	whole = ns / steps[i].ns;
+	tenths = ns % steps[i].ns * 10 / steps[i].ns;
+	if (whole < 10 && tenths)
+		snprintf(text, size, "%llu.%llu %s", (unsigned long long)whole,
+			 (unsigned long long)tenths, steps[i].name);
 	else
-		snprintf(text, size, "%llu %s", (unsigned long long)(ns / steps[i].ns),
-			 steps[i].name);
+		snprintf(text, size, "%llu %s", (unsigned long long)whole, steps[i].name);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,14 +21,17 @@ bool text__copy(char *to, size_t size, const char *from)
 	return fits;
 }
 
+/* Digits alone: strtol would take a sign and a blank. */
 static int parse_number(const char *text, int low, int high)
 {
 	char *end;
 	long n;
 
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
 	errno = 0;
 	n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < low || n > high)
+	if (errno || *end || n < low || n > high)
 		return -EINVAL;
 	return (int)n;
 }

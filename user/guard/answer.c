@@ -240,7 +240,7 @@ void client__send_events(struct client *client)
 
 	if (client->next_event < journal__first(journal))
 		client->next_event = journal__first(journal); /* too slow: the gap shows in seq */
-	while (client->next_event <= journal->last && TAILQ_EMPTY(&client->queue) &&
+	while (client->next_event <= journal->last && STAILQ_EMPTY(&client->queue) &&
 	       !client->doomed)
 		send_event(client, journal__event(journal, client->next_event++));
 }
@@ -304,7 +304,7 @@ static void send_incident(struct client *client, const struct incident *incident
 
 	incident__fill(incident, &row);
 	client__send(client, &row, CONTROL_INCIDENT_ROW, sizeof(row));
-	TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 		struct control_survivor_row survivor = {};
 
 		fate__fill(fate, &survivor);
@@ -320,11 +320,11 @@ static void answer_incidents(struct client *client, struct control_query *query)
 	query->id[sizeof(query->id) - 1] = '\0';
 	query->rule[sizeof(query->rule) - 1] = '\0';
 	query->outcome[sizeof(query->outcome) - 1] = '\0';
-	TAILQ_FOREACH (incident, &client->guard->journal.incidents, all)
+	TAILQ_FOREACH(incident, &client->guard->journal.incidents, all)
 		skip += query->limit && matches(client, query, incident);
 	skip = skip > query->limit ? skip - query->limit : 0; /* the newest so many */
 	send_host(client);
-	TAILQ_FOREACH (incident, &client->guard->journal.incidents, all) {
+	TAILQ_FOREACH(incident, &client->guard->journal.incidents, all) {
 		if (!matches(client, query, incident))
 			continue;
 		if (skip)

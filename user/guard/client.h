@@ -6,7 +6,7 @@
 #include "guard/guard.h"
 
 struct packet {
-	TAILQ_ENTRY(packet) queued;
+	STAILQ_ENTRY(packet) queued;
 	size_t size;
 	char bytes[];
 };
@@ -24,7 +24,7 @@ struct client {
 	bool cut;	   /* an answer did not fit */
 	bool follows;
 	uint64_t next_event; /* sequence number, for who follows */
-	TAILQ_HEAD(, packet) queue;
+	STAILQ_HEAD(packets, packet) queue;
 	size_t queued;
 };
 

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/rules.h"
+
 #define CONFIG_PATH "/etc/orphand/orphand.yaml"
 #define CONFIG_PATH_LEN 108 /* a socket's path and a pin's must fit */
 
@@ -16,7 +18,8 @@ struct config {
 	bool observe;
 	uint32_t processes;
 	uint32_t trees;
-	uint32_t ring;	/* bytes, a power of 2 */
+	uint32_t ring; /* bytes, a power of 2 */
+	struct rules rules;
 	uint64_t stuck; /* ns from the first SIGKILL until a survivor is told as stuck */
 };
 
@@ -28,5 +31,7 @@ struct config config__default(void);
  * the errno of reading it.
  */
 int config__read(struct config *config, const char *path, char *error, unsigned long size);
+
+void config__free(struct config *config);
 
 #endif

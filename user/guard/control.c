@@ -26,7 +26,7 @@ struct control {
 	int fd;
 	unsigned count;
 	uint32_t pid_ns;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(clients, client) clients;
 	char path[CONFIG_PATH_LEN];
 };
 
@@ -47,7 +47,7 @@ static void queue_packet(struct client *client, const void *record, size_t size)
 	}
 	packet->size = size;
 	memcpy(packet->bytes, record, size);
-	TAILQ_INSERT_TAIL(&client->queue, packet, queued);
+	STAILQ_INSERT_TAIL(&client->queue, packet, queued);
 	client->queued += size;
 	sd_event_source_set_io_events(client->io, EPOLLIN | EPOLLOUT);
 }
@@ -61,7 +61,7 @@ void client__send(struct client *client, void *record, enum control_type type, s
 				       .size = (uint32_t)size };
 	if (client->doomed)
 		return;
-	if (TAILQ_EMPTY(&client->queue)) {
+	if (STAILQ_EMPTY(&client->queue)) {
 		if (send(client->fd, record, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			return;
 		if (errno != EAGAIN && errno != ENOBUFS) {
@@ -92,10 +92,10 @@ bool client__flush(struct client *client)
 {
 	struct packet *packet;
 
-	while ((packet = TAILQ_FIRST(&client->queue))) {
+	while ((packet = STAILQ_FIRST(&client->queue))) {
 		if (send(client->fd, packet->bytes, packet->size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			return errno == EAGAIN || errno == ENOBUFS;
-		TAILQ_REMOVE(&client->queue, packet, queued);
+		STAILQ_REMOVE_HEAD(&client->queue, queued);
 		client->queued -= packet->size;
 		free(packet);
 	}
@@ -107,8 +107,8 @@ static void client__free(struct client *client)
 {
 	struct packet *packet;
 
-	while ((packet = TAILQ_FIRST(&client->queue))) {
-		TAILQ_REMOVE(&client->queue, packet, queued);
+	while ((packet = STAILQ_FIRST(&client->queue))) {
+		STAILQ_REMOVE_HEAD(&client->queue, queued);
 		free(packet);
 	}
 	LIST_REMOVE(client, all);
@@ -126,7 +126,7 @@ static bool read_requests(struct client *client)
 		char bytes[1024];
 	} request;
 
-	for (int i = 0; i < REQUESTS_A_TURN && !client->closing && TAILQ_EMPTY(&client->queue);
+	for (int i = 0; i < REQUESTS_A_TURN && !client->closing && STAILQ_EMPTY(&client->queue);
 	     i++) {
 		ssize_t n = recv(client->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
 
@@ -140,7 +140,7 @@ static bool read_requests(struct client *client)
 		if (client->doomed)
 			return false;
 	}
-	return !client->closing || !TAILQ_EMPTY(&client->queue);
+	return !client->closing || !STAILQ_EMPTY(&client->queue);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -166,7 +166,7 @@ static unsigned clients_of(const struct control *control, uint32_t uid)
 	const struct client *client;
 	unsigned count = 0;
 
-	LIST_FOREACH (client, &control->clients, all)
+	LIST_FOREACH(client, &control->clients, all)
 		count += client->uid == uid;
 	return count;
 }
@@ -193,7 +193,7 @@ static void greet(struct control *control, int fd)
 	client->uid = peer.uid;
 	client->pid = (uint32_t)peer.pid;
 	client->foreign_pids = procfs__pid_ns(client->pid) != control->pid_ns;
-	TAILQ_INIT(&client->queue);
+	STAILQ_INIT(&client->queue);
 	LIST_INSERT_HEAD(&control->clients, client, all);
 	control->count++;
 	if (sd_event_add_io(control->guard->loop, &client->io, fd, EPOLLIN, on_client, client) <
@@ -284,8 +284,8 @@ void control__push(struct guard *guard)
 
 	if (!guard->control)
 		return;
-	LIST_FOREACH (client, &guard->control->clients, all) {
-		if (client->follows && TAILQ_EMPTY(&client->queue))
+	LIST_FOREACH(client, &guard->control->clients, all) {
+		if (client->follows && STAILQ_EMPTY(&client->queue))
 			client__send_events(client);
 	}
 }

@@ -162,10 +162,10 @@ static void condemn_trees(struct guard *guard, struct incident *incident)
 	}
 }
 
-static void turn_hard(struct guard *guard, struct incident *incident)
+static void turn_hard(struct guard *guard, struct incident *incident, uint64_t now)
 {
 	incident->hard = true;
-	incident->hard_since = clock__boottime();
+	incident->hard_since = now;
 	if (incident->whole)
 		condemn_trees(guard, incident);
 }
@@ -174,21 +174,21 @@ static void kill_again(struct guard *guard, struct incident *incident)
 {
 	struct fate *fate;
 
-	TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 		if (fate->proc)
 			strike_fate(guard, fate, SIGKILL);
 	}
 }
 
-static void end_grace(struct guard *guard, struct incident *incident)
+static void end_grace(struct guard *guard, struct incident *incident, uint64_t now)
 {
 	struct sweep sweep = { .guard = guard, .incident = incident };
 	struct fate *fate;
 
-	turn_hard(guard, incident);
+	turn_hard(guard, incident, now);
 	if (incident->whole)
 		return;
-	TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 		if (fate->proc)
 			doom_one(&sweep, fate->proc);
 	}
@@ -198,7 +198,7 @@ static void tell_stuck(struct guard *guard, struct incident *incident)
 {
 	struct fate *fate;
 
-	TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 		if (fate->outcome != SURVIVOR_PENDING || !fate->proc)
 			continue;
 		free(fate->stack);
@@ -218,7 +218,7 @@ static void tell_stuck(struct guard *guard, struct incident *incident)
 static void go_on(struct guard *guard, struct incident *incident, uint64_t now)
 {
 	if (!incident->hard)
-		end_grace(guard, incident);
+		end_grace(guard, incident, now);
 	kill_again(guard, incident);
 	if (now - incident->hard_since > guard->config.stuck)
 		tell_stuck(guard, incident);
@@ -231,7 +231,7 @@ static void set_timer(struct guard *guard)
 	struct incident *incident;
 	uint64_t due = UINT64_MAX;
 
-	LIST_FOREACH (incident, &guard->journal.running, running) {
+	LIST_FOREACH(incident, &guard->journal.running, running) {
 		if (incident->due < due)
 			due = incident->due;
 	}
@@ -249,7 +249,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	LIST_FOREACH (incident, &guard->journal.running, running) {
+	LIST_FOREACH(incident, &guard->journal.running, running) {
 		if (incident->due <= now)
 			go_on(guard, incident, now);
 	}
@@ -279,7 +279,7 @@ static void complete(struct guard *guard, struct incident *incident)
 	event->parent = incident->death.parent;
 	event->exit_code = incident->death.exit_code;
 	event->vpid = incident->death.vpid;
-	TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 		if (fate->first.at)
 			tell_signal(guard, fate, (int)fate->first.signal, fate->first.at);
 	}
@@ -318,7 +318,7 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 	struct sweep sweep = { .guard = guard, .incident = incident, .signal = policy->signal };
 
 	if (policy->signal == SIGKILL)
-		turn_hard(guard, incident);
+		turn_hard(guard, incident, incident->opened);
 	if (!incident->whole)
 		proc__each_below(below, doom_one, &sweep);
 	each_survivor(incident, below, strike_first, &sweep);
@@ -380,7 +380,7 @@ static void meet_in(struct guard *guard, struct incident *incident, struct proc 
 	struct sweep sweep = { .guard = guard, .incident = incident, .signal = SIGKILL };
 	struct fate *fate;
 
-	SLIST_FOREACH (fate, &proc->fates, of_proc) {
+	SLIST_FOREACH(fate, &proc->fates, of_proc) {
 		if (fate->incident == incident)
 			return;
 	}
@@ -473,10 +473,10 @@ void ender__abandon(struct guard *guard, struct tree *tree)
 	struct incident *incident;
 	struct fate *fate;
 
-	LIST_FOREACH (incident, &guard->journal.running, running) {
+	LIST_FOREACH(incident, &guard->journal.running, running) {
 		if (incident->tree != tree)
 			continue;
-		TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+		TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 			if (fate->proc)
 				fate__settle(fate, SURVIVOR_SPARED, "untracked");
 			drop_pidfd(fate);
@@ -490,8 +490,8 @@ void ender__stop(struct guard *guard)
 	struct incident *incident;
 	struct fate *fate;
 
-	LIST_FOREACH (incident, &guard->journal.running, running) {
-		TAILQ_FOREACH (fate, &incident->fates, of_incident)
+	LIST_FOREACH(incident, &guard->journal.running, running) {
+		TAILQ_FOREACH(fate, &incident->fates, of_incident)
 			drop_pidfd(fate);
 	}
 	guard->ender_timer = sd_event_source_disable_unref(guard->ender_timer);

@@ -14,6 +14,8 @@
 
 struct guard {
 	struct config config;
+	const char *config_path;
+	bool config_named; /* by an option: it must be there */
 	struct kernel *kernel;
 	struct family *family;
 	struct journal journal;

@@ -10,6 +10,7 @@
 #include "guard/intake.h"
 #include "guard/procfs.h"
 #include "guard/tracker.h"
+#include "guard/watch.h"
 #include "model/policy.h"
 
 static struct event *tell(struct guard *guard, enum event_type type, uint64_t at,
@@ -146,20 +147,51 @@ static void on_fork(struct guard *guard, const struct record_fork *record)
 	tell(guard, EVENT_PROCESS_FORKED, record->head.at, proc);
 }
 
-/* /proc has the real path and the cgroup; while the entry stands it speaks of this process. */
+/* /proc has the cgroup; while the entry stands it speaks of this process. */
 static struct image *name_process(struct guard *guard, const struct record_exec *record)
 {
 	const struct image_value *value = &record->image;
 	uint32_t pid = record->head.who.pid;
-	char exe[PATH_LEN], cgroup[CGROUP_LEN], given[PATH_LEN];
+	char exe[PATH_LEN], cgroup[CGROUP_LEN];
 
-	text__copy(given, sizeof(given), value->exe);
-	procfs__exe(pid, exe, sizeof(exe));
 	procfs__cgroup(pid, cgroup, sizeof(cgroup));
-	if (!kernel__is_member(guard->kernel, record->head.who))
-		*exe = *cgroup = '\0';
-	return image__new(value->uid, value->comm, *exe ? exe : given, value->args, value->args_len,
-			  cgroup);
+	text__copy(exe, sizeof(exe), value->exe);
+	if (!*exe || value->truncated) /* no path, or perhaps not all of it */
+		procfs__exe(pid, exe, sizeof(exe));
+	if (!kernel__is_member(guard->kernel, record->head.who)) {
+		*cgroup = '\0';
+		text__copy(exe, sizeof(exe), value->exe);
+	}
+	return image__new(value->uid, value->comm, exe, value->args, value->args_len, cgroup);
+}
+
+/* A program that a rule may ask for. Its tree is in the map since before this record was sent,
+ * until it was decided about; it may have ended since, and even then the rule decides about what it
+ * left. */
+static struct proc *on_provisional(struct guard *guard, const struct record_exec *record,
+				   struct proc *proc)
+{
+	struct ident who = record->head.who;
+	struct tree_value value;
+	struct tree *tree;
+
+	if (family__tree(guard->family, who) || kernel__tree(guard->kernel, who, &value))
+		return proc;
+	tree = family__add_tree(guard->family, who, &value, proc ? proc->tree : NULL);
+	if (!tree)
+		return proc;
+	tree->vpid = record->vpid;
+	tree->pid_ns = record->pid_ns;
+	if (proc) {
+		tracker__make_root(guard, tree, proc);
+		return proc;
+	}
+	proc = intake__add_proc(guard, who, record->parent, tree);
+	if (proc) {
+		proc->vpid = record->vpid;
+		proc->pid_ns = record->pid_ns;
+	}
+	return proc;
 }
 
 static void on_exec(struct guard *guard, const struct record_exec *record)
@@ -167,12 +199,19 @@ static void on_exec(struct guard *guard, const struct record_exec *record)
 	struct proc *proc = family__proc(guard->family, record->head.who);
 	struct image *image;
 
+	if (record->provisional)
+		proc = on_provisional(guard, record, proc);
 	if (!proc)
 		return;
 	image = name_process(guard, record);
 	if (image)
 		family__set_image(proc, image);
-	tell(guard, EVENT_PROCESS_EXECUTED, record->head.at, proc);
+	if (proc->tree->root_proc == proc && proc->tree->flags & TREE_PROVISIONAL) {
+		watch__decide(guard, proc->tree);
+		proc = family__proc(guard->family, record->head.who);
+	}
+	if (proc)
+		tell(guard, EVENT_PROCESS_EXECUTED, record->head.at, proc);
 }
 
 void intake__record(void *context, const struct record *record)

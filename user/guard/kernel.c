@@ -27,7 +27,8 @@ struct pinned_map {
 	uint32_t capacity;
 };
 
-static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level,
+							    const char *format, va_list args)
 {
 	char line[512];
 
@@ -70,7 +71,7 @@ static int read_state(struct kernel *kernel, char *error, size_t size)
 	if (state.layout != ORPHAND_LAYOUT) {
 		snprintf(
 			error, size,
-			"the pins at %s have layout %u, this orphand speaks %u: start the version that "
+			"the pins at %s have layout %u, this orphand speaks %d: start the version that "
 			"made them, or let every tree go with: orphand --unpin",
 			kernel->pin_dir, state.layout, ORPHAND_LAYOUT);
 		return -EPROTO;
@@ -165,7 +166,7 @@ static int pin_maps(struct kernel *kernel, const struct pinned_map *maps, size_t
 
 /* The new programs beside the old, each in a folder of its own; then the old are let go. In
  * between both run: entering twice enters the same, taking out succeeds once. */
-static int attach(struct kernel *kernel)
+static int attach_all(struct kernel *kernel)
 {
 	char folder[64], path[PIN_PATH_LEN];
 	struct bpf_program *program;
@@ -174,7 +175,7 @@ static int attach(struct kernel *kernel)
 	pin_path(kernel, folder, path);
 	if (mkdir(path, 0700))
 		return -errno;
-	bpf_object__for_each_program (program, kernel->skel->obj) {
+	bpf_object__for_each_program(program, kernel->skel->obj) {
 		struct bpf_link *link;
 		char pin[PIN_PATH_LEN + 64];
 		int err;
@@ -220,6 +221,8 @@ static void find_maps(struct kernel *kernel)
 	kernel->deaths = bpf_map__fd(skel->maps.deaths);
 	kernel->images = bpf_map__fd(skel->maps.images);
 	kernel->counters = bpf_map__fd(skel->maps.counters);
+	kernel->prefixes = bpf_map__fd(skel->maps.prefixes);
+	kernel->watches_execs = &skel->bss->rules_are_there;
 }
 
 /* One try, with or without the program that refuses forks. */
@@ -243,10 +246,7 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	if (err)
 		return err;
 	find_maps(kernel);
-	err = pin_maps(kernel, maps, 8);
-	if (err)
-		return err;
-	return attach(kernel);
+	return pin_maps(kernel, maps, 8);
 }
 
 /* How newborns of a condemned tree are met: signalled in the kernel where it can, else their
@@ -328,6 +328,16 @@ int kernel__open(struct kernel **out, const struct config *config, char *error, 
 	}
 	*out = kernel;
 	return 0;
+}
+
+int kernel__attach(struct kernel *kernel, char *error, size_t size)
+{
+	int err = attach_all(kernel);
+
+	*error = '\0';
+	if (err)
+		explain(err, error, size);
+	return err;
 }
 
 void kernel__close(struct kernel *kernel, bool unpin)

@@ -19,11 +19,14 @@ struct kernel;
 typedef void (*kernel_record_fn)(void *context, const struct record *record);
 
 /*
- * Opens, configures, loads, takes over or makes the pins, attaches, in that order. What goes wrong
- * is told in error, in one line. -EBUSY: another guard has these pins. -EPROTO: they have another
+ * Opens, configures, loads, takes over or makes the pins, in that order. What goes wrong is told in
+ * error, in one line. -EBUSY: another guard has these pins. -EPROTO: they have another
  * layout. Others: this kernel or these capabilities do not serve.
  */
 int kernel__open(struct kernel **kernel, const struct config *config, char *error, size_t size);
+
+/* Attaches, once what the programs shall know is in the maps; lets those of the guard before go. */
+int kernel__attach(struct kernel *kernel, char *error, size_t size);
 
 /* Ends the attachment; what is pinned goes on in the kernel unless unpin is asked for. */
 void kernel__close(struct kernel *kernel, bool unpin);
@@ -63,12 +66,18 @@ int kernel__change(struct kernel *kernel, struct ident id, const struct member *
 int kernel__leave(struct kernel *kernel, struct ident id);
 
 int kernel__put_tree(struct kernel *kernel, struct ident root, const struct tree_value *value);
+int kernel__tree(const struct kernel *kernel, struct ident root, struct tree_value *value);
 int kernel__drop_tree(struct kernel *kernel, struct ident root);
 int kernel__condemn(struct kernel *kernel, struct ident root, uint32_t owner);
 int kernel__image(const struct kernel *kernel, struct ident root, struct image_value *image);
 int kernel__put_image(struct kernel *kernel, struct ident root, const struct image_value *image);
 int kernel__death(const struct kernel *kernel, struct ident who, struct death *death);
 int kernel__forget_death(struct kernel *kernel, struct ident who);
+
+/* The paths that make provisional roots at exec, and whether execs are looked at for them. */
+int kernel__put_prefix(struct kernel *kernel, const char *prefix, size_t len);
+void kernel__clear_prefixes(struct kernel *kernel);
+void kernel__watch_execs(struct kernel *kernel, bool watch);
 
 /* Each entry once that stood through the whole reading; visit may change the map. */
 enum kernel_map { MAP_MEMBERS, MAP_TREES, MAP_DEATHS };

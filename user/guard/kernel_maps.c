@@ -2,6 +2,7 @@
 /* kernel_maps.c - the maps and the census, once the programs are loaded. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -81,6 +82,11 @@ int kernel__put_tree(struct kernel *kernel, struct ident root, const struct tree
 	return bpf_map_update_elem(kernel->trees, &root, value, BPF_ANY) ? -errno : 0;
 }
 
+int kernel__tree(const struct kernel *kernel, struct ident root, struct tree_value *value)
+{
+	return bpf_map_lookup_elem(kernel->trees, &root, value) ? -errno : 0;
+}
+
 int kernel__drop_tree(struct kernel *kernel, struct ident root)
 {
 	bpf_map_delete_elem(kernel->condemned, &root);
@@ -111,6 +117,31 @@ int kernel__death(const struct kernel *kernel, struct ident who, struct death *d
 int kernel__forget_death(struct kernel *kernel, struct ident who)
 {
 	return bpf_map_delete_elem(kernel->deaths, &who) ? -errno : 0;
+}
+
+int kernel__put_prefix(struct kernel *kernel, const char *prefix, size_t len)
+{
+	struct prefix_key key = {};
+	uint32_t one = 1;
+
+	if (len > sizeof(key.path) - 1)
+		len = sizeof(key.path) - 1;
+	memcpy(key.path, prefix, len);
+	key.bits = (uint32_t)len * 8;
+	return bpf_map_update_elem(kernel->prefixes, &key, &one, BPF_ANY) ? -errno : 0;
+}
+
+void kernel__clear_prefixes(struct kernel *kernel)
+{
+	struct prefix_key key;
+
+	while (bpf_map_get_next_key(kernel->prefixes, NULL, &key) == 0)
+		bpf_map_delete_elem(kernel->prefixes, &key);
+}
+
+void kernel__watch_execs(struct kernel *kernel, bool watch)
+{
+	*kernel->watches_execs = watch;
 }
 
 static int map_fd(const struct kernel *kernel, enum kernel_map map, size_t *value_size)

@@ -11,9 +11,10 @@ struct kernel {
 	struct orphand_bpf *skel;
 	struct ring_buffer *ring;
 	const struct bpf_program *census;
-	int members, trees, condemned, deaths, images, counters;
-	int state; /* not one of the programs' maps: ours, -1 until it is there */
-	int lock;  /* on the folder of pins */
+	int members, trees, condemned, deaths, images, counters, prefixes;
+	bool *watches_execs; /* in the programs' own memory */
+	int state;	     /* not one of the programs' maps: ours, -1 until it is there */
+	int lock;	     /* on the folder of pins */
 	int cpus;
 	bool strikes;
 	bool refuses;

@@ -22,6 +22,7 @@
 #include "guard/procfs.h"
 #include "guard/resync.h"
 #include "guard/strike.h"
+#include "guard/watch.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNSERVED = 3 };
 
@@ -110,14 +111,18 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return 1;
 }
 
+static const char *path_of_config(const struct options *options)
+{
+	return options->config ? options->config : CONFIG_PATH;
+}
+
 static int read_config(const struct options *options, struct config *config)
 {
 	char error[512];
 	int err;
 
 	*config = config__default();
-	err = config__read(config, options->config ? options->config : CONFIG_PATH, error,
-			   sizeof(error));
+	err = config__read(config, path_of_config(options), error, sizeof(error));
 	if (err == -ENOENT && !options->config)
 		err = 0; /* a config is optional */
 	if (err)
@@ -221,9 +226,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 {
 	(void)source;
 	(void)info;
-	(void)data;
 	sd_notify(0, "RELOADING=1");
-	log_info("reloading: there are no rules yet; daemon and limits hold until the next start");
+	watch__reload(data);
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -308,8 +312,15 @@ static int start(struct guard *guard, char *error, size_t size)
 	if (err < 0)
 		return err;
 	sd_event_source_set_priority(ring, SD_EVENT_PRIORITY_IMPORTANT);
+	/* The rules before the programs, so that no exec slips through between a guard's and the
+	 * next. */
+	watch__begin(guard);
+	err = kernel__attach(guard->kernel, error, size);
+	if (err)
+		return err;
 	if (kernel__took_over(guard->kernel))
 		resync__take_over(guard);
+	watch__look_around(guard);
 	return control__open(guard, error, size);
 }
 
@@ -330,12 +341,17 @@ static void stop(struct guard *guard)
 	kernel__close(guard->kernel, unwatched);
 	journal__free(&guard->journal);
 	family__free(guard->family);
+	config__free(&guard->config);
 	sd_event_unref(guard->loop);
 }
 
-static int run(const struct config *config)
+static int run(const struct options *options, const struct config *config)
 {
-	struct guard guard = { .config = *config };
+	struct guard guard = {
+		.config = *config,
+		.config_path = path_of_config(options),
+		.config_named = options->config,
+	};
 	char error[512] = "";
 	int err = kernel__open(&guard.kernel, config, error, sizeof(error));
 
@@ -380,5 +396,5 @@ int main(int argc, char **argv)
 	}
 	if (options.unpin)
 		return unpin(&config);
-	return run(&config);
+	return run(&options, &config);
 }

@@ -171,11 +171,13 @@ static bool read_status(uint32_t pid, const char *name, char *value, size_t size
 
 static bool read_uids(uint32_t pid, unsigned uids[4])
 {
-	char text[64];
+	char text[64], *at = text;
 
-	/* NOLINTNEXTLINE(cert-err34-c): the kernel writes numbers that fit */
-	return read_status(pid, "Uid", text, sizeof(text)) &&
-	       sscanf(text, "%u %u %u %u", &uids[0], &uids[1], &uids[2], &uids[3]) == 4;
+	if (!read_status(pid, "Uid", text, sizeof(text)))
+		return false;
+	for (int i = 0; i < 4; i++)
+		uids[i] = (unsigned)strtoul(at, &at, 10);
+	return true;
 }
 
 bool procfs__belongs_to(uint32_t pid, uint32_t uid)

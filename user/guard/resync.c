@@ -12,6 +12,7 @@
 #include "guard/procfs.h"
 #include "guard/resync.h"
 #include "guard/tracker.h"
+#include "guard/watch.h"
 
 /* A root's entry goes before its death record comes: one that has neither is looked for again. */
 #define LOOK_AGAIN (50 * NS_PER_MS)
@@ -78,13 +79,16 @@ static void read_trees(struct guard *guard)
 {
 	struct entries entries = read_map(guard, MAP_TREES, sizeof(struct tree_value));
 
-	for (size_t i = 0; i < entries.count; i++)
-		family__add_tree(guard->family, entries.at[i].id, &entries.at[i].tree, NULL);
+	for (size_t i = 0; i < entries.count; i++) {
+		if (!family__tree(guard->family, entries.at[i].id))
+			family__add_tree(guard->family, entries.at[i].id, &entries.at[i].tree,
+					 NULL);
+	}
 	for (size_t i = 0; i < entries.count; i++) {
 		struct tree *tree = family__tree(guard->family, entries.at[i].id);
 		struct tree *outer = family__tree(guard->family, entries.at[i].tree.outer);
 
-		if (tree && outer && !tree__is_within(outer, tree))
+		if (tree && outer && !tree->outer && !tree__is_within(outer, tree))
 			tree__nest(tree, outer);
 	}
 	free(entries.at);
@@ -156,6 +160,8 @@ static void read_member(struct guard *guard, const struct entry *entry, const st
 
 	if (proc) {
 		proc->seen = guard->reading;
+		if (tree && tree->root_proc != proc && ident__equal(tree->root, proc->id))
+			tracker__make_root(guard, tree, proc); /* its exec record was lost */
 		return;
 	}
 	if (!tree) { /* of a tree that was let go: when in doubt, spare */
@@ -186,6 +192,24 @@ static void read_members(struct guard *guard)
 		read_member(guard, &entries.at[i], &census);
 	free(census.rows);
 	free(entries.at);
+}
+
+/* Roots of rules whose exec record was lost, or came while nobody was here. */
+static void decide_provisional(struct guard *guard)
+{
+	struct tree *tree = family__first_tree(guard->family), *next;
+
+	while (tree) {
+		struct tree *decided = tree->flags & TREE_PROVISIONAL ? tree : NULL;
+
+		next = LIST_NEXT(tree, all);
+		if (decided) {
+			read_root_image(guard, tree);
+			watch__decide(guard, tree);
+			next = family__first_tree(guard->family); /* outer ones may have gone too */
+		}
+		tree = next;
+	}
 }
 
 /* ---- the dead */
@@ -237,7 +261,7 @@ static void end_unseen(struct guard *guard)
 		struct proc *proc;
 
 		next_tree = LIST_NEXT(tree, all);
-		TAILQ_FOREACH (proc, &tree->procs, in_tree) {
+		TAILQ_FOREACH(proc, &tree->procs, in_tree) {
 			if (is_unseen(guard, proc))
 				gone[count++] = proc->id;
 		}
@@ -270,7 +294,9 @@ static void read_maps(struct guard *guard)
 {
 	guard->reading++;
 	guard->disturbed = false;
+	read_trees(guard);
 	read_members(guard);
+	decide_provisional(guard);
 	read_deaths(guard);
 	end_unseen(guard);
 	if (guard->disturbed)
@@ -304,7 +330,6 @@ void resync__take_over(struct guard *guard)
 {
 	kernel__counters(guard->kernel, &guard->counters);
 	guard->starting = true;
-	read_trees(guard);
 	read_maps(guard);
 	guard->starting = false;
 	read_again_soon(guard); /* a root may have been between its entry and its death record */

@@ -25,29 +25,31 @@ static void let_go(void *context, struct proc *proc)
 
 void tracker__rehome(struct guard *guard, struct proc *proc)
 {
-	struct member member;
+	struct member member, wanted;
 	uint16_t any;
 
 	if (kernel__member(guard->kernel, proc->id, &member))
 		return; /* gone meanwhile */
-	if (ident__equal(member.tree, proc->tree->root))
-		return;
-	member.tree = proc->tree->root;
-	tree__scope(proc->tree, &any, &member.on);
-	member.flags = (uint16_t)((member.flags & ~MEMBER_ANY) | any);
-	proc->flags = member.flags;
-	kernel__change(guard->kernel, proc->id, &member);
+	wanted = member;
+	wanted.tree = proc->tree->root;
+	tree__scope(proc->tree, &any, &wanted.on);
+	wanted.flags =
+		(uint16_t)((member.flags & ~MEMBER_ANY) | any | (proc->flags & MEMBER_SPARED));
+	proc->flags = wanted.flags;
+	if (memcmp(&wanted, &member, sizeof(member)) != 0)
+		kernel__change(guard->kernel, proc->id, &wanted);
 }
 
-static void drop(struct guard *guard, struct tree *tree)
+void tracker__drop(struct guard *guard, struct tree *tree)
 {
 	struct tree *outer = tree->outer;
 	struct ident root = tree->root;
 	struct proc *proc;
 
-	journal__add(&guard->journal, EVENT_TREE_ENDED, clock__boottime(), tree, tree->image)->who =
-		root;
-	log_debug("tree %u ended", tree->id);
+	if (!(tree->flags & TREE_PROVISIONAL))
+		journal__add(&guard->journal, EVENT_TREE_ENDED, clock__boottime(), tree,
+			     tree->image)
+			->who = root;
 	/* Before the map is changed the index has the new home: a fork that comes meanwhile is put
 	 * where its parent is. */
 	if (outer) {
@@ -70,7 +72,7 @@ bool tracker__settle(struct guard *guard, struct tree *tree)
 		return false;
 	if (!tree->released && !empty && tree->policy.flags & TREE_ANY)
 		return false;
-	drop(guard, tree);
+	tracker__drop(guard, tree);
 	return true;
 }
 
@@ -82,7 +84,7 @@ void tracker__untrack(struct guard *guard, struct tree *tree)
 	ender__abandon(guard, tree); /* its end may already drop it */
 	tree = family__tree(guard->family, root);
 	if (tree)
-		drop(guard, tree);
+		tracker__drop(guard, tree);
 	kernel__forget_death(guard->kernel, root);
 }
 
@@ -193,6 +195,15 @@ static void take_along(void *context, struct proc *proc)
 	}
 }
 
+void tracker__make_root(struct guard *guard, struct tree *tree, struct proc *proc)
+{
+	struct adoption adoption = { .guard = guard, .tree = tree };
+
+	family__move_proc(proc, tree);
+	tracker__rehome(guard, proc);
+	proc__each_below(proc, take_along, &adoption);
+}
+
 /* In the order that leaves no gap: the tree, so that the root's death is told as one; then the
  * entry. */
 static int enter_root(struct guard *guard, struct tree *tree, const struct task_row *row,
@@ -205,11 +216,7 @@ static int enter_root(struct guard *guard, struct tree *tree, const struct task_
 	if (err)
 		return err;
 	if (known) {
-		struct adoption adoption = { .guard = guard, .tree = tree };
-
-		family__move_proc(known, tree);
-		tracker__rehome(guard, known);
-		proc__each_below(known, take_along, &adoption);
+		tracker__make_root(guard, tree, known);
 		return 0;
 	}
 	err = kernel__enter(guard->kernel, tree->root, &member);
@@ -414,6 +421,27 @@ static uint32_t next_id(struct guard *guard)
 
 	kernel__set_next_tree(guard->kernel, guard->state.next_tree);
 	return id;
+}
+
+static void rehome_one(void *context, struct proc *proc)
+{
+	tracker__rehome(context, proc);
+}
+
+void tracker__confirm(struct guard *guard, struct tree *tree, const char *name,
+		      const struct policy *policy)
+{
+	struct tree_value value;
+
+	tree->id = next_id(guard);
+	tree->flags &= ~(uint32_t)TREE_PROVISIONAL;
+	tree->policy = *policy;
+	text__copy(tree->name, sizeof(tree->name), name);
+	value = value_of(tree);
+	kernel__put_tree(guard->kernel, tree->root, &value);
+	if (policy->flags & TREE_ANY)
+		tree__each(tree, rehome_one, guard);
+	tell_tracked(guard, tree);
 }
 
 /* Undoes what was begun; the process is as it was. */

@@ -34,6 +34,17 @@ int tracker__spare(struct guard *guard, struct proc *proc);
  * incident runs, and its scope asks for the root alone. Whether it did; outer ones may go too. */
 bool tracker__settle(struct guard *guard, struct tree *tree);
 
+/* A provisional tree becomes one under that rule. */
+void tracker__confirm(struct guard *guard, struct tree *tree, const char *name,
+		      const struct policy *policy);
+
+/* Drops it now: its members go to the tree outside it, or are let go. */
+void tracker__drop(struct guard *guard, struct tree *tree);
+
+/* A member of one tree becomes the root of another inside it; all that is under it goes along. The
+ * tree is in the index and in the map. */
+void tracker__make_root(struct guard *guard, struct tree *tree, struct proc *proc);
+
 /* Makes a member's entry in the map tell the tree that the index has it in. */
 void tracker__rehome(struct guard *guard, struct proc *proc);
 

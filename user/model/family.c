@@ -75,7 +75,7 @@ struct tree *family__tree(const struct family *family, struct ident root)
 {
 	struct tree *tree;
 
-	LIST_FOREACH (tree, bucket_of(family, root), hashed) {
+	LIST_FOREACH(tree, bucket_of(family, root), hashed) {
 		if (ident__equal(tree->root, root))
 			return tree;
 	}
@@ -86,7 +86,7 @@ struct tree *family__tree_of_id(const struct family *family, uint32_t id)
 {
 	struct tree *tree;
 
-	LIST_FOREACH (tree, &family->all, all) {
+	LIST_FOREACH(tree, &family->all, all) {
 		if (tree->id == id)
 			return tree;
 	}
@@ -299,7 +299,7 @@ void tree__each(struct tree *start, void (*visit)(void *context, struct proc *pr
 	for (struct tree *tree = start; tree; tree = tree__next(tree, start)) {
 		struct proc *proc;
 
-		TAILQ_FOREACH (proc, &tree->procs, in_tree)
+		TAILQ_FOREACH(proc, &tree->procs, in_tree)
 			visit(context, proc);
 	}
 }

@@ -195,7 +195,7 @@ enum incident_outcome incident__outcome(const struct incident *incident)
 		return INCIDENT_BRAKED;
 	if (incident->observed)
 		return INCIDENT_OBSERVED;
-	TAILQ_FOREACH (fate, &incident->fates, of_incident) {
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 		if (fate->outcome == SURVIVOR_STUCK)
 			return INCIDENT_STUCK;
 		if (fate->outcome == SURVIVOR_SPARED)
@@ -231,6 +231,7 @@ void incident__fill(const struct incident *incident, struct control_incident_row
 	row->observed = incident->observed;
 	row->reconstructed = incident->reconstructed;
 	row->survivors = incident->survivors;
+	row->died = death->at;
 	row->opened = incident->opened;
 	row->closed = incident->closed;
 	row->reaction_ns = incident__reaction(incident);
@@ -240,6 +241,8 @@ void incident__fill(const struct incident *incident, struct control_incident_row
 	row->vpid = death->vpid;
 	row->pid_ns = death->pid_ns;
 	image__fill(incident->image, &row->image);
+	if (*death->comm) /* as it called itself in the end */
+		text__copy(row->image.comm, sizeof(row->image.comm), death->comm);
 	row->kind = cause__kind(death);
 	row->origin = cause__origin(death);
 	row->exit_code = death->exit_code;

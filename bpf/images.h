@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * images.h - exec: a member gets its name, and a program that a rule may ask for becomes a root.
+ */
+#ifndef IMAGES_H
+#define IMAGES_H
+
+#define PATH_DEPTH 40 /* components and mounts */
+#define PATH_ROOM 512 /* a longer path is told without its head, and matches no rule */
+
+struct exec_scratch {
+	struct record_exec record;
+	struct prefix_key key;
+	/* Where the walk up the path is. */
+	__u64 dentry, mount;
+	__u32 at;
+	/* The path, built from its end; room behind it so that each read is within. */
+	char path[PATH_ROOM + 512];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_scratch);
+} exec_scratch SEC(".maps");
+
+/* Set by the guard while there are rules: without any, nobody's path is read. */
+bool rules_are_there = false;
+
+static __always_inline struct mount *mount_of(struct vfsmount *mnt)
+{
+	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+}
+
+/*
+ * One step up: in front of what is there goes the name of this dentry, or the walk leaves its
+ * mount. 0: that was the root. A global function with its state in a map: the verifier reads it
+ * once, not for each of the steps and each of their outcomes.
+ */
+__noinline int climb(void)
+{
+	__u32 zero = 0, len, at;
+	struct exec_scratch *scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	struct dentry *dentry, *parent;
+	struct mount *mount, *outer;
+	char *name;
+
+	if (!scratch)
+		return 0;
+	dentry = (void *)scratch->dentry;
+	mount = (void *)scratch->mount;
+	parent = BPF_CORE_READ(dentry, d_parent);
+	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+		outer = BPF_CORE_READ(mount, mnt_parent);
+		scratch->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+		scratch->mount = (__u64)outer;
+		return outer != mount;
+	}
+	len = BPF_CORE_READ(dentry, d_name.len) & 0xff;
+	at = scratch->at - len - 1;
+	asm volatile("" : "+r"(at)); /* one register, so that the verifier sees it bounded */
+	if (at >= PATH_ROOM)
+		return 0;
+	name = &scratch->path[at];
+	*name = '/';
+	bpf_probe_read_kernel(name + 1, len, BPF_CORE_READ(dentry, d_name.name));
+	scratch->at = at;
+	scratch->dentry = (__u64)parent;
+	return parent != dentry; /* of no tree: memfd and its kin */
+}
+
+/* The path from the root of the task's mount tree, as d_path() makes it; where it begins in
+ * scratch->path. bpf_d_path() is not for these hooks. */
+static __always_inline __u32 read_path(struct exec_scratch *scratch, struct file *file)
+{
+	scratch->dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+	scratch->mount = (__u64)mount_of(BPF_CORE_READ(file, f_path.mnt));
+	scratch->at = PATH_ROOM;
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		if (!climb())
+			break;
+	}
+	return scratch->at;
+}
+
+static __always_inline void read_exe(struct exec_scratch *scratch, struct task_struct *task)
+{
+	struct image_value *image = &scratch->record.image;
+	__u32 at = read_path(scratch, BPF_CORE_READ(task, mm, exe_file));
+	__u32 len = PATH_ROOM - at;
+
+	if (at > PATH_ROOM)
+		return;
+	image->truncated = len > PATH_LEN - 1;
+	if (len > PATH_LEN - 1)
+		len = PATH_LEN - 1;
+	scratch->path[PATH_ROOM] = '\0';
+	bpf_probe_read_kernel(image->exe, PATH_LEN - 1, &scratch->path[at]);
+	image->exe[PATH_LEN - 1] = '\0';
+	image->exe_len = (__u16)len;
+}
+
+static __always_inline void read_args(struct image_value *image, struct task_struct *task)
+{
+	__u64 from = BPF_CORE_READ(task, mm, arg_start);
+	__u64 len = BPF_CORE_READ(task, mm, arg_end) - from;
+
+	if (len > ARGS_LEN) {
+		image->truncated = 1;
+		len = ARGS_LEN;
+	}
+	if (bpf_probe_read_user(image->args, (__u32)len, (const void *)from)) {
+		count(COUNTER_ARGS_UNREAD);
+		len = 0;
+	}
+	image->args_len = (__u16)len;
+}
+
+static __always_inline void read_image(struct image_value *image, struct task_struct *task)
+{
+	image->uid = task->cred->uid.val;
+	image->gid = task->cred->gid.val;
+	bpf_probe_read_kernel_str(image->comm, sizeof(image->comm), task->comm);
+	read_args(image, task);
+}
+
+/* Whether a rule asks for programs whose path begins as this one's does. */
+static __always_inline bool is_asked_for(struct exec_scratch *scratch)
+{
+	scratch->key.bits = (__u32)scratch->record.image.exe_len * 8;
+	__builtin_memcpy(scratch->key.path, scratch->record.image.exe, PATH_LEN);
+	return bpf_map_lookup_elem(&prefixes, &scratch->key) != NULL;
+}
+
+/* A root until the guard has matched it whole: whatever it forks from now on is followed, and its
+ * death is kept. The image before the tree, the tree before the entry: whoever reads the maps finds
+ * each with what explains it. A member becomes the root of a tree inside its own. */
+static __always_inline bool make_root(struct exec_scratch *scratch, const struct ident *who,
+				      const struct member *member)
+{
+	struct record_exec *record = &scratch->record;
+	struct tree_value tree = { .flags = TREE_PROVISIONAL | TREE_RULE };
+	struct member entry = {};
+
+	if (member) {
+		entry = *member;
+		entry.version++;
+		tree.outer = entry.tree;
+	} else {
+		entry.parent = record->parent;
+		entry.since = bpf_ktime_get_boot_ns();
+	}
+	entry.tree = *who;
+	tree.since = bpf_ktime_get_boot_ns();
+	bpf_map_update_elem(&images, who, &record->image, BPF_ANY);
+	if (bpf_map_update_elem(&trees, who, &tree, BPF_NOEXIST))
+		goto full;
+	record->tree = *who;
+	if (bpf_map_update_elem(&members, who, &entry, member ? BPF_EXIST : BPF_NOEXIST) == 0)
+		return true;
+	bpf_map_delete_elem(&trees, who);
+full:
+	bpf_map_delete_elem(&images, who);
+	count(COUNTER_TREES_FULL);
+	return false;
+}
+
+static __always_inline void send_exec(struct record_exec *record, const struct ident *who)
+{
+	__u64 size = record->image.args_len;
+
+	if (size > ARGS_LEN)
+		return;
+	size += offsetof(struct record_exec, image.args);
+	count(COUNTER_EXECS);
+	fill_head(&record->head, RECORD_EXEC, (__u32)size, who);
+	emit(record, size, RECORD_EXEC);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	struct ident who = ident_of(task);
+	struct exec_scratch *scratch;
+	struct member *member = bpf_map_lookup_elem(&members, &who);
+	struct record_exec *record;
+	__u32 zero = 0;
+	bool root;
+
+	if (!member && !rules_are_there)
+		return 0;
+	scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	if (!scratch)
+		return 0;
+	record = &scratch->record;
+	record->provisional = 0;
+	if (member)
+		record->tree = member->tree;
+	read_exe(scratch, task);
+	root = member && bpf_map_lookup_elem(&trees, &who);
+	if (!root && rules_are_there)
+		record->provisional = is_asked_for(scratch);
+	if (!member && !record->provisional)
+		return 0;
+	read_image(&record->image, task);
+	record->parent = ident_of(task->group_leader->real_parent);
+	read_vpid(task, &record->vpid, &record->pid_ns);
+	if (record->provisional)
+		record->provisional = make_root(scratch, &who, member);
+	else if (root)
+		bpf_map_update_elem(&images, &who, &record->image, BPF_ANY);
+	if (!member && !record->provisional)
+		return 0;
+	send_exec(record, &who);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/text.h"
+#include "ctl/client.h"
+
+#define PATIENCE_S 10
+
+/* Room for any record, aligned for its widest member. */
+union packet {
+	struct control_head head;
+	struct control_end end;
+	struct control_host host;
+	struct control_tree_row tree;
+	struct control_proc_row proc;
+	struct control_event_row event;
+	struct control_incident_row incident;
+	struct control_survivor_row survivor;
+	struct control_counter_row counter;
+	struct control_finding_row finding;
+	struct control_note note;
+};
+
+/* ---- what a record has to be like */
+
+struct string_field {
+	uint16_t type;
+	uint16_t offset;
+	uint16_t size;
+};
+
+#define FIELD(type, record, field)                                                           \
+	{                                                                                    \
+		type, offsetof(struct record, field), sizeof(((struct record *)NULL)->field) \
+	}
+#define IMAGE_FIELDS(type, record)                                       \
+	FIELD(type, record, image.comm), FIELD(type, record, image.exe), \
+		FIELD(type, record, image.cgroup)
+
+static const struct string_field string_fields[] = {
+	FIELD(CONTROL_END, control_end, text),
+	FIELD(CONTROL_HOST_ROW, control_host, machine_id),
+	FIELD(CONTROL_HOST_ROW, control_host, boot_id),
+	FIELD(CONTROL_HOST_ROW, control_host, name),
+	FIELD(CONTROL_HOST_ROW, control_host, version),
+	FIELD(CONTROL_TREE_ROW, control_tree_row, name),
+	IMAGE_FIELDS(CONTROL_TREE_ROW, control_tree_row),
+	IMAGE_FIELDS(CONTROL_PROC_ROW, control_proc_row),
+	FIELD(CONTROL_EVENT_ROW, control_event_row, incident),
+	FIELD(CONTROL_EVENT_ROW, control_event_row, name),
+	IMAGE_FIELDS(CONTROL_EVENT_ROW, control_event_row),
+	FIELD(CONTROL_INCIDENT_ROW, control_incident_row, id),
+	FIELD(CONTROL_INCIDENT_ROW, control_incident_row, rule),
+	FIELD(CONTROL_INCIDENT_ROW, control_incident_row, sender.comm),
+	FIELD(CONTROL_INCIDENT_ROW, control_incident_row, sender_exe),
+	IMAGE_FIELDS(CONTROL_INCIDENT_ROW, control_incident_row),
+	FIELD(CONTROL_SURVIVOR_ROW, control_survivor_row, reason),
+	FIELD(CONTROL_SURVIVOR_ROW, control_survivor_row, state),
+	FIELD(CONTROL_SURVIVOR_ROW, control_survivor_row, stack),
+	IMAGE_FIELDS(CONTROL_SURVIVOR_ROW, control_survivor_row),
+	FIELD(CONTROL_COUNTER_ROW, control_counter_row, name),
+	FIELD(CONTROL_FINDING_ROW, control_finding_row, name),
+	FIELD(CONTROL_FINDING_ROW, control_finding_row, text),
+	FIELD(CONTROL_NOTE_ROW, control_note, text),
+};
+
+static size_t size_of(uint16_t type)
+{
+	switch (type) {
+	case CONTROL_END:
+		return sizeof(struct control_end);
+	case CONTROL_HOST_ROW:
+		return sizeof(struct control_host);
+	case CONTROL_TREE_ROW:
+		return sizeof(struct control_tree_row);
+	case CONTROL_PROC_ROW:
+		return sizeof(struct control_proc_row);
+	case CONTROL_EVENT_ROW:
+		return sizeof(struct control_event_row);
+	case CONTROL_INCIDENT_ROW:
+		return sizeof(struct control_incident_row);
+	case CONTROL_SURVIVOR_ROW:
+		return sizeof(struct control_survivor_row);
+	case CONTROL_COUNTER_ROW:
+		return sizeof(struct control_counter_row);
+	case CONTROL_FINDING_ROW:
+		return sizeof(struct control_finding_row);
+	case CONTROL_NOTE_ROW:
+		return sizeof(struct control_note);
+	default:
+		return 0;
+	}
+}
+
+static const struct control_image *image_of(const union packet *record)
+{
+	switch (record->head.type) {
+	case CONTROL_TREE_ROW:
+		return &record->tree.image;
+	case CONTROL_PROC_ROW:
+		return &record->proc.image;
+	case CONTROL_EVENT_ROW:
+		return &record->event.image;
+	case CONTROL_INCIDENT_ROW:
+		return &record->incident.image;
+	case CONTROL_SURVIVOR_ROW:
+		return &record->survivor.image;
+	default:
+		return NULL;
+	}
+}
+
+static bool is_well_formed(const union packet *record, size_t size)
+{
+	const struct control_image *image;
+
+	if (size != record->head.size || size != size_of(record->head.type))
+		return false;
+	for (size_t i = 0; i < sizeof(string_fields) / sizeof(*string_fields); i++) {
+		const struct string_field *field = &string_fields[i];
+		const char *text = (const char *)record + field->offset;
+
+		if (field->type == record->head.type && !memchr(text, '\0', field->size))
+			return false;
+	}
+	image = image_of(record);
+	return !image || image->args_len <= ARGS_LEN;
+}
+
+/* ---- the socket */
+
+/* connect() and send() give up in time; poll() does it for what is received. Out of the way of
+ * standard streams that the caller closed: what is printed must not go to the daemon. */
+static int open_socket(void)
+{
+	struct timeval patience = { .tv_sec = PATIENCE_S };
+	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && fd <= STDERR_FILENO) {
+		int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+		close(fd);
+		fd = higher;
+	}
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
+		return -errno;
+	return STEAL_FD(fd);
+}
+
+static enum exit_status complain_silence(const struct client *client)
+{
+	complain("the daemon at %s does not answer for %d s; see journalctl -u orphand",
+		 client->path, PATIENCE_S);
+	return EXIT_FAILED;
+}
+
+static enum exit_status complain_closed(const struct client *client)
+{
+	complain("the daemon at %s hung up%s; see journalctl -u orphand", client->path,
+		 client->patient ? "" : " in the middle of its answer");
+	return EXIT_FAILED;
+}
+
+enum exit_status client__open(struct client *client, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int err;
+
+	*client = (struct client){ .path = path, .fd = open_socket() };
+	if (client->fd < 0) {
+		complain("cannot open a socket: %s", strerror(-client->fd));
+		return EXIT_FAILED;
+	}
+	text__copy(address.sun_path, sizeof(address.sun_path), path);
+	do
+		err = connect(client->fd, (const struct sockaddr *)&address, sizeof(address));
+	while (err && errno == EINTR);
+	if (!err)
+		return EXIT_DONE;
+	if (errno == EAGAIN)
+		return complain_silence(client);
+	complain("no daemon at %s (%s); start it with systemctl start orphand, or name its "
+		 "socket with --socket",
+		 path, strerror(errno));
+	return EXIT_NO_DAEMON;
+}
+
+void client__close(struct client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+}
+
+/* A peer that has hung up may have left word why: that is for the receiving side to find. */
+static enum exit_status send_request(const struct client *client, const void *request)
+{
+	const struct control_head *head = request;
+	ssize_t n;
+
+	do
+		n = send(client->fd, request, head->size, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0 || errno == EPIPE || errno == ECONNRESET)
+		return EXIT_DONE;
+	if (errno == EAGAIN)
+		return complain_silence(client);
+	complain("cannot ask the daemon at %s: %s", client->path, strerror(errno));
+	return EXIT_FAILED;
+}
+
+/* 1: something is there to receive; 0: nobody wants it any more; or a negative errno. */
+static int wait_for_record(const struct client *client)
+{
+	/* the errors of standard output come unasked for */
+	struct pollfd fds[] = { { .fd = client->fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (;;) {
+		long left = -1;
+		int n;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (!client->patient)
+			left = (start.tv_sec + PATIENCE_S - now.tv_sec) * 1000 +
+			       (start.tv_nsec - now.tv_nsec) / 1000000;
+		if (!client->patient && left < 0)
+			return -ETIMEDOUT;
+		n = poll(fds, client->patient ? 2 : 1, (int)left);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (n > 0)
+			return fds[0].revents ? 1 : 0;
+	}
+}
+
+static ssize_t receive_packet(const struct client *client, union packet *record)
+{
+	bool reset = false;
+
+	for (;;) {
+		/* MSG_TRUNC: the size of the whole packet, also of one that is too long */
+		ssize_t n = recv(client->fd, record, sizeof(*record), MSG_TRUNC);
+
+		if (n >= 0)
+			return n;
+		/* Said once, before what the peer sent until it went. */
+		if (errno == ECONNRESET && !reset)
+			reset = true;
+		else if (errno != EINTR)
+			return -errno;
+	}
+}
+
+enum received {
+	RECEIVED_RECORD = 0,
+	RECEIVED_FAILURE, /* complained about */
+	RECEIVED_UNWANTED,
+};
+
+static enum received complain_version(const struct client *client, unsigned version)
+{
+	complain("the daemon at %s speaks version %u of the control protocol, this orphanctl "
+		 "version %d; use the orphanctl that came with the daemon, or restart the daemon "
+		 "after its upgrade",
+		 client->path, version, CONTROL_VERSION);
+	return RECEIVED_FAILURE;
+}
+
+static enum received complain_malformed(const struct client *client)
+{
+	complain("the daemon at %s sent a record that makes no sense; is that orphand's control "
+		 "socket?",
+		 client->path);
+	return RECEIVED_FAILURE;
+}
+
+static enum received receive(const struct client *client, union packet *record)
+{
+	int ready = wait_for_record(client);
+	ssize_t n;
+
+	if (ready == 0)
+		return RECEIVED_UNWANTED;
+	if (ready == -ETIMEDOUT) {
+		complain_silence(client);
+		return RECEIVED_FAILURE;
+	}
+	n = ready < 0 ? ready : receive_packet(client, record);
+	if (n == 0 || n == -ECONNRESET) {
+		complain_closed(client);
+		return RECEIVED_FAILURE;
+	}
+	if (n < 0) {
+		complain("cannot hear the daemon at %s: %s", client->path, strerror((int)-n));
+		return RECEIVED_FAILURE;
+	}
+	if ((size_t)n < sizeof(record->head))
+		return complain_malformed(client);
+	if (record->head.version != CONTROL_VERSION)
+		return complain_version(client, record->head.version);
+	if ((size_t)n > sizeof(*record) || !is_well_formed(record, (size_t)n))
+		return complain_malformed(client);
+	return RECEIVED_RECORD;
+}
+
+/* ---- question and answer */
+
+static enum exit_status take_end(const struct client *client, const struct control_end *end)
+{
+	if (end->status == 0)
+		return EXIT_DONE;
+	if (*end->text)
+		complain("%s", end->text);
+	else
+		complain("the daemon at %s refused: %s", client->path,
+			 strerror(end->status < 0 ? -end->status : end->status));
+	return EXIT_FAILED;
+}
+
+/* Rows that mean the same in every answer are dealt with here. */
+static enum verdict take_row(struct ctl *ctl, const union packet *record, client_row_fn *fn,
+			     void *data)
+{
+	if (record->head.type == CONTROL_NOTE_ROW) {
+		/* run is silent: standard error is the program's own from here on */
+		if (ctl->options.command->operand != OPERAND_COMMAND)
+			complain("%s", record->note.text);
+		return ROW_TAKEN;
+	}
+	if (record->head.type == CONTROL_HOST_ROW) {
+		ctl->context.host = record->host;
+		return ROW_TAKEN;
+	}
+	return fn ? fn(data, &record->head) : ROW_STRANGE;
+}
+
+enum exit_status client__ask(struct client *client, struct ctl *ctl, const void *request,
+			     client_row_fn *fn, void *data, struct control_end *end)
+{
+	enum exit_status status = send_request(client, request);
+	union packet record;
+
+	*end = (struct control_end){};
+	if (status != EXIT_DONE)
+		return status;
+	for (;;) {
+		enum received received = receive(client, &record);
+
+		if (received != RECEIVED_RECORD)
+			return received == RECEIVED_UNWANTED ? EXIT_DONE : EXIT_FAILED;
+		if (record.head.type == CONTROL_END) {
+			*end = record.end;
+			return take_end(client, end);
+		}
+		switch (take_row(ctl, &record, fn, data)) {
+		case ROW_TAKEN:
+			break;
+		case ROW_LAST:
+			return EXIT_DONE;
+		case ROW_STRANGE:
+			complain_malformed(client);
+			return EXIT_FAILED;
+		case ROW_NO_MEMORY:
+			complain("out of memory");
+			return EXIT_FAILED;
+		}
+		/* main tells why */
+		if (ferror(stdout))
+			return EXIT_DONE;
+	}
+}
+
+enum exit_status client__ask_once(struct ctl *ctl, const void *request, client_row_fn *fn,
+				  void *data, struct control_end *end)
+{
+	autoclient struct client client = { .fd = -1 };
+	enum exit_status status = client__open(&client, ctl->options.socket);
+
+	if (status != EXIT_DONE)
+		return status;
+	client.patient = ctl->options.follow;
+	return client__ask(&client, ctl, request, fn, data, end);
+}

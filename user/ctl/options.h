@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* options.h - the command line of orphanctl, checked whole before anybody is asked anything. */
+#ifndef ORPHAND_OPTIONS_H
+#define ORPHAND_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <orphand/control.h>
+
+enum option {
+	OPTION_HELP = 0,
+	OPTION_VERSION,
+	OPTION_JSON,
+	OPTION_SOCKET,
+	OPTION_NAME,
+	OPTION_ON,
+	OPTION_SIGNAL,
+	OPTION_GRACE,
+	OPTION_SCOPE,
+	OPTION_FOLLOW,
+	OPTION_SINCE,
+	OPTION_RULE,
+	OPTION_OUTCOME,
+	OPTION_LIMIT,
+	OPTIONS,
+};
+
+#define TAKES(option) (1U << OPTION_##option)
+
+/* The options that say what is to be done when a root dies. */
+#define TAKES_POLICY (TAKES(NAME) | TAKES(ON) | TAKES(SIGNAL) | TAKES(GRACE) | TAKES(SCOPE))
+
+/* What a command wants behind its name. */
+enum operand {
+	OPERAND_NONE = 0,
+	OPERAND_PID,
+	OPERAND_TARGET,	  /* a tree's id or a pid */
+	OPERAND_INCIDENT, /* an incident's id, or what it begins with */
+	OPERAND_COMMAND,  /* a program and its arguments */
+};
+
+struct command;
+
+struct options {
+	const struct command *command; /* NULL: --help or --version alone */
+	bool help;
+	bool version;
+	bool json;
+	bool follow;
+	const char *socket;
+	uint32_t given; /* bits: 1 << enum option */
+	/* run, track */
+	struct policy policy;
+	char name[NAME_LEN];
+	char **argv; /* run: the program and its arguments, a NULL behind them */
+	/* track, spare, untrack, tree */
+	uint32_t number;
+	/* events, incidents, show */
+	uint64_t since;
+	uint32_t limit;
+	char rule[NAME_LEN];
+	char outcome[16];
+	char id[INCIDENT_ID_LEN];
+};
+
+/* Room for what is wrong, in one line. */
+#define WHY_LEN 512
+
+/* argv without the program's own name, a NULL behind it; now is the time for --since, socket what
+ * ORPHAND_SOCKET says or NULL. 0, or -EINVAL and why. */
+int options__parse(struct options *options, char **argv, uint64_t now, const char *socket,
+		   char why[WHY_LEN]);
+
+/* "--grace DUR" and what it does, for the help; NULL behind the last. */
+const char *options__synopsis(enum option option);
+const char *options__help(enum option option);
+
+#endif
