@@ -68,10 +68,9 @@ static __always_inline bool strike(struct task_struct *child)
 
 /* Whether the newborn's family is being killed, and it with it. Asked only after the child was
  * entered: whoever set the mark before sweeps the map after. */
-static __always_inline bool is_condemned(const struct member *member, struct task_struct *task)
+static __always_inline bool is_condemned(const struct member *member, __u32 uid)
 {
 	__u32 *owner;
-	__u32 uid;
 
 	if (member->flags & MEMBER_SPARED)
 		return false;
@@ -80,7 +79,6 @@ static __always_inline bool is_condemned(const struct member *member, struct tas
 	owner = bpf_map_lookup_elem(&condemned, &member->tree);
 	if (!owner)
 		return false;
-	uid = task->cred->uid.val;
 	return *owner == 0 || *owner == uid;
 }
 
@@ -102,7 +100,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	if (entered < 0)
 		count(COUNTER_MEMBERS_FULL);
-	record.struck = is_condemned(&entry, child) && strike(child);
+	record.struck = is_condemned(&entry, child->cred->uid.val) && strike(child);
 	record.parent = mother;
 	record.tree = entry.tree;
 	record.flags = entry.flags;
@@ -117,8 +115,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("fmod_ret/security_task_alloc")
 int BPF_PROG(on_task_alloc, struct task_struct *task, unsigned long clone_flags, int ret)
 {
-	struct task_struct *current = bpf_get_current_task_btf();
-	struct ident who = ident_of(current);
+	struct ident who = current_ident();
 	struct member *member, copy;
 
 	if (ret)
@@ -127,7 +124,7 @@ int BPF_PROG(on_task_alloc, struct task_struct *task, unsigned long clone_flags,
 	if (!member)
 		return 0;
 	copy = *member;
-	if (!is_condemned(&copy, current))
+	if (!is_condemned(&copy, (__u32)bpf_get_current_uid_gid()))
 		return 0;
 	count(COUNTER_REFUSED);
 	return -11; /* -EAGAIN */

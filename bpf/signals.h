@@ -51,9 +51,7 @@ static __always_inline void note_kernel_kill(const struct ident *who, struct tas
 static __always_inline void note_sender(struct sender *sender, int sig, __u64 info_raw,
 					struct kernel_siginfo *info)
 {
-	struct task_struct *current = bpf_get_current_task_btf();
-
-	sender->who = ident_of(current);
+	sender->who = current_ident();
 	sender->at = bpf_ktime_get_boot_ns();
 	sender->uid = (__u32)bpf_get_current_uid_gid();
 	sender->signal = (__u16)sig;
@@ -66,7 +64,8 @@ static __always_inline void note_sender(struct sender *sender, int sig, __u64 in
 		sender->via = VIA_INFO;
 		bpf_core_read(&sender->code, sizeof(sender->code), &info->si_code);
 	}
-	bpf_probe_read_kernel_str(sender->comm, sizeof(sender->comm), current->group_leader->comm);
+	BPF_CORE_READ_STR_INTO(&sender->comm, (struct task_struct *)bpf_get_current_task(),
+			       group_leader, comm);
 }
 
 SEC("tp_btf/signal_generate")

@@ -15,9 +15,17 @@ static __always_inline struct ident ident_of(struct task_struct *task)
 	return ident;
 }
 
-static __always_inline bool ident_equal(const struct ident *a, const struct ident *b)
+/* The running process. bpf_get_current_task_btf() came with 5.11. */
+static __always_inline struct ident current_ident(void)
 {
-	return a->pid == b->pid && a->start == b->start;
+	struct task_struct *leader =
+		BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), group_leader);
+	struct ident ident = {
+		.start = BPF_CORE_READ(leader, start_boottime),
+		.pid = (__u32)(bpf_get_current_pid_tgid() >> 32),
+	};
+
+	return ident;
 }
 
 /* The pid in the process's own PID namespace, and that namespace. */

@@ -71,6 +71,13 @@ static bool is_control(char byte)
 	return (unsigned char)byte < ' ' || byte == 0x7f;
 }
 
+static bool has_control(const char *text)
+{
+	while (*text && !is_control(*text))
+		text++;
+	return *text;
+}
+
 __attribute__((format(printf, 3, 4))) static int complain(struct reader *reader, yaml_mark_t mark,
 							  const char *format, ...)
 {
@@ -193,11 +200,8 @@ static int set_path(struct reader *reader, yaml_node_t *node, const char *text, 
 {
 	if (*text != '/')
 		return complain(reader, node->start_mark, "'%.60s' is no absolute path", text);
-	for (const char *at = text; *at; at++) {
-		if (is_control(*at))
-			return complain(reader, node->start_mark, "'%.60s' has control characters",
-					text);
-	}
+	if (has_control(text))
+		return complain(reader, node->start_mark, "'%.60s' has control characters", text);
 	/* room for "/control.sock" in sockaddr_un */
 	if (strlen(text) > CONFIG_PATH_LEN - 20)
 		return complain(reader, node->start_mark, "the path is longer than %d characters",
@@ -316,6 +320,13 @@ static const char *key_text(struct reader *reader, yaml_node_t *map, yaml_node_p
 
 /* ---- rules */
 
+static int add_glob(struct reader *reader, yaml_node_t *node, struct globs *globs)
+{
+	const char *text = word_of(reader, node);
+
+	return text ? globs__add(globs, text) : -EINVAL;
+}
+
 /* A list of globs, or a single one. */
 static int read_globs(struct reader *reader, yaml_node_t *node, const char *name,
 		      struct globs *globs)
@@ -323,17 +334,19 @@ static int read_globs(struct reader *reader, yaml_node_t *node, const char *name
 	yaml_node_item_t *item;
 
 	if (node->type == YAML_SCALAR_NODE)
-		return globs__add(globs, (const char *)node->data.scalar.value);
+		return add_glob(reader, node, globs);
 	if (node->type != YAML_SEQUENCE_NODE ||
 	    node->data.sequence.items.start == node->data.sequence.items.top)
 		return complain(reader, node->start_mark, "%s takes a list of globs", name);
 	for (item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
 		yaml_node_t *glob = yaml_document_get_node(&reader->document, *item);
+		int err;
 
 		if (glob->type != YAML_SCALAR_NODE)
 			return complain(reader, glob->start_mark, "%s takes a list of globs", name);
-		if (globs__add(globs, (const char *)glob->data.scalar.value))
-			return -ENOMEM;
+		err = add_glob(reader, glob, globs);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -388,20 +401,30 @@ static int read_on(struct reader *reader, yaml_node_t *node, struct rule *rule)
 static const char *const rule_keys[] = { "name", "match", "on", "scope", "signal", "grace" };
 #define RULE_KEYS (sizeof(rule_keys) / sizeof(*rule_keys))
 
+static int set_name(struct reader *reader, yaml_node_t *node, const char *text, struct rule *rule)
+{
+	if (!*text || !text__copy(rule->name, sizeof(rule->name), text))
+		return complain(reader, node->start_mark, "a name has 1 to %d characters",
+				NAME_LEN - 1);
+	if (has_control(text))
+		return complain(reader, node->start_mark, "'%.60s' has control characters", text);
+	return 0;
+}
+
 static int read_rule_text(struct reader *reader, yaml_node_t *node, const char *key,
 			  struct rule *rule)
 {
-	const char *text = (const char *)node->data.scalar.value;
+	const char *text;
 	uint64_t grace;
 	int signal;
 
 	if (node->type != YAML_SCALAR_NODE)
 		return complain(reader, node->start_mark, "%s takes a single value", key);
+	text = word_of(reader, node);
+	if (!text)
+		return -EINVAL;
 	if (strcmp(key, "name") == 0)
-		return *text && text__copy(rule->name, sizeof(rule->name), text)
-			       ? 0
-			       : complain(reader, node->start_mark, "a name has 1 to %d characters",
-					  NAME_LEN - 1);
+		return set_name(reader, node, text, rule);
 	if (strcmp(key, "scope") == 0)
 		return policy__parse_scope(text, &rule->policy.flags)
 			       ? complain(reader, node->start_mark, "scope is root or any")

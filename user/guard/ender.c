@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "guard/ender.h"
+#include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/strike.h"
 #include "guard/tracker.h"
@@ -317,6 +318,8 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 	const struct policy *policy = &incident->policy;
 	struct sweep sweep = { .guard = guard, .incident = incident, .signal = policy->signal };
 
+	if (!LIST_EMPTY(&guard->outside)) /* whose children the kernel does not enter */
+		outside__look(guard);
 	if (policy->signal == SIGKILL)
 		turn_hard(guard, incident, incident->opened);
 	if (!incident->whole)

@@ -12,6 +12,8 @@
 
 #define GUARD_ANCESTORS 64
 
+LIST_HEAD(outside_list, outside);
+
 struct guard {
 	struct config config;
 	const char *config_path;
@@ -23,6 +25,8 @@ struct guard {
 	struct control *control;
 	sd_event_source *ender_timer;
 	sd_event_source *resync_timer;
+	sd_event_source *outside_timer;
+	struct outside_list outside; /* held without an entry */
 	struct state_value state;
 	int64_t realtime; /* ns to add for CLOCK_REALTIME */
 	char boot_id[40];

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "guard/ender.h"
 #include "guard/intake.h"
+#include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/tracker.h"
 #include "guard/watch.h"
@@ -75,6 +76,7 @@ static void take_out(struct guard *guard, struct proc *proc, const struct death 
 		return;
 	event = tell(guard, EVENT_PROCESS_EXITED, death->at, proc);
 	event->exit_code = death->exit_code;
+	outside__free(proc->outside);
 	family__drop_proc(guard->family, proc);
 }
 
@@ -219,8 +221,11 @@ void intake__record(void *context, const struct record *record)
 	struct guard *guard = context;
 
 	switch (record->type) {
+	case RECORD_UNENTERED: /* looked for, as its counter has moved */
+		log_debug("pid %u could not be entered: the map of members is full",
+			  record->who.pid);
+		break;
 	case RECORD_FORK:
-	case RECORD_UNENTERED:
 		on_fork(guard, (const struct record_fork *)record);
 		break;
 	case RECORD_EXEC:

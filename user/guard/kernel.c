@@ -27,15 +27,20 @@ struct pinned_map {
 	uint32_t capacity;
 };
 
+/* libbpf's own words on what went wrong, the newest: they come through a callback without context. */
+static char libbpf_said[256];
+
 __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level,
 							    const char *format, va_list args)
 {
 	char line[512];
 
-	if (level == LIBBPF_DEBUG || !log__on(LOG_LEVEL_DEBUG))
+	if (level == LIBBPF_DEBUG)
 		return 0;
 	vsnprintf(line, sizeof(line), format, args);
 	line[strcspn(line, "\n")] = '\0';
+	if (level == LIBBPF_WARN && strncmp(line, "libbpf: failed to load", 22) != 0)
+		text__copy(libbpf_said, sizeof(libbpf_said), line);
 	log_debug("%s", line);
 	return 0;
 }
@@ -293,10 +298,8 @@ static void explain(int err, char *error, size_t size)
 			 "CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)",
 			 strerror(-err));
 	else
-		snprintf(error, size,
-			 "can't load the programs: %s; orphand --check --log-level debug "
-			 "says more",
-			 strerror(-err));
+		snprintf(error, size, "can't load the programs: %s (%s)", strerror(-err),
+			 libbpf_said);
 }
 
 int kernel__open(struct kernel **out, const struct config *config, char *error, size_t size)

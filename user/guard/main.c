@@ -19,6 +19,7 @@
 #include "guard/ender.h"
 #include "guard/guard.h"
 #include "guard/intake.h"
+#include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/resync.h"
 #include "guard/strike.h"
@@ -333,6 +334,7 @@ static void stop(struct guard *guard)
 		ender__stop(guard);
 	if (guard->resync_timer)
 		resync__stop(guard);
+	outside__stop(guard);
 	unwatched = !guard->family || !family__first_tree(guard->family);
 	if (!unwatched)
 		log_info("%u tree%s stay followed in the kernel; the next start goes on from here",

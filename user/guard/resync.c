@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "guard/ender.h"
 #include "guard/intake.h"
+#include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/resync.h"
 #include "guard/tracker.h"
@@ -237,7 +238,8 @@ static bool is_unseen(struct guard *guard, struct proc *proc)
 {
 	struct death death;
 
-	if (proc->seen == guard->reading || kernel__is_member(guard->kernel, proc->id))
+	if (proc->seen == guard->reading || proc->outside ||
+	    kernel__is_member(guard->kernel, proc->id))
 		return false;
 	if (proc->tree->root_proc != proc || kernel__death(guard->kernel, proc->id, &death) == 0)
 		return true;
@@ -299,6 +301,7 @@ static void read_maps(struct guard *guard)
 	decide_provisional(guard);
 	read_deaths(guard);
 	end_unseen(guard);
+	outside__look(guard);
 	if (guard->disturbed)
 		read_again_soon(guard);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/strike.h"
 
@@ -50,15 +51,18 @@ const char *strike__spared(const struct guard *guard, const struct proc *proc,
 
 int strike__send(struct guard *guard, struct ident id, int signal, int *pidfd, bool keep)
 {
+	const struct proc *proc = family__proc(guard->family, id);
+	const struct outside *outside = proc ? proc->outside : NULL;
 	autoclose int opened = -1;
-	int fd = *pidfd;
+	int fd = outside ? outside->pidfd : *pidfd;
 
 	if (fd < 0) {
 		fd = opened = pidfd_open((pid_t)id.pid, 0);
 		if (fd < 0)
 			return -errno;
 	}
-	if (!kernel__is_member(guard->kernel, id))
+	/* Who is outside the map has been proven when its pidfd was opened. */
+	if (!outside && !kernel__is_member(guard->kernel, id))
 		return -ESRCH;
 	if (pidfd_send_signal(fd, signal, NULL, 0)) {
 		int err = -errno;

@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "guard/ender.h"
+#include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/strike.h"
 #include "guard/tracker.h"
@@ -20,6 +21,7 @@ static void let_go(void *context, struct proc *proc)
 {
 	struct guard *guard = context;
 
+	outside__free(proc->outside);
 	kernel__leave(guard->kernel, proc->id);
 }
 

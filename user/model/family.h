@@ -17,6 +17,7 @@
 #include "model/image.h"
 
 struct incident;
+struct outside;
 struct tree;
 
 TAILQ_HEAD(proc_list, proc); /* oldest first */
@@ -31,8 +32,9 @@ struct proc {
 	TAILQ_ENTRY(proc) beside;
 	struct tree *tree; /* its innermost */
 	TAILQ_ENTRY(proc) in_tree;
-	struct image *image;	/* may be NULL */
-	struct fate_list fates; /* one for each open incident that it is a survivor of */
+	struct image *image;	 /* may be NULL */
+	struct fate_list fates;	 /* one for each open incident that it is a survivor of */
+	struct outside *outside; /* the guard's: the map had no room for it; NULL: it is there */
 	struct incident *doom; /* of a member above it whose death counted; its children share it */
 	uint32_t vpid;
 	uint32_t pid_ns;
