@@ -220,3 +220,16 @@ lint-shell:
 
 format:
 	clang-format -i $(USER_C) $(HEADERS) $(BPF_SRC)
+
+sanitize: deps
+	@packaging/deps.sh libclang-rt-14-dev
+	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-san HARDEN= CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+bench: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench
+	$(BUILD)/tests/bench all
+
+install: programs
+	install -D -m 755 $(BUILD)/orphand $(DESTDIR)$(PREFIX)/sbin/orphand
+	install -D -m 755 $(BUILD)/orphanctl $(DESTDIR)$(PREFIX)/bin/orphanctl

@@ -32,4 +32,12 @@ static __always_inline bool mark_victim_has_task(void)
 	return bpf_core_field_exists(struct trace_event_raw_mark_victim, uid);
 }
 
+/*
+ * 7.0: tracepoints no longer keep a task from being preempted, and while one is preempted inside a
+ * program, the kernel skips that program for all others on that CPU. There each program is attached
+ * twice, as two instances with a guard each: what one misses the other does, and what both have
+ * done must be told once. Set by the guard before loading.
+ */
+const volatile bool attached_twice = false;
+
 #endif

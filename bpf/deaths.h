@@ -40,8 +40,7 @@ static __always_inline bool may_count(__u16 flags, __u16 on, __u32 exit_code)
 	return exit_code & 0x7f || on & (1 << CAUSE_ERROR | 1 << CAUSE_EXIT);
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task)
+static __always_inline int take_out(const __u64 *ctx, struct task_struct *task)
 {
 	struct record_exit record = {};
 	struct member *member;
@@ -57,7 +56,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	flags = member->flags;
 	on = member->on;
 	if (bpf_map_delete_elem(&members, &who))
-		return 0; /* another last thread was first */
+		return 0; /* another last thread was first, or the other instance */
 	fill_death(&record.death, task, &who);
 	record.death.root = bpf_map_lookup_elem(&trees, &who) != NULL;
 	if (record.death.root || may_count(flags, on, record.death.exit_code)) {
@@ -68,6 +67,18 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	fill_head(&record.head, RECORD_EXIT, sizeof(record), &who);
 	emit(&record, sizeof(record), RECORD_EXIT);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	return take_out(ctx, task);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit_again, struct task_struct *task)
+{
+	return take_out(ctx, task);
 }
 
 #endif

@@ -178,8 +178,26 @@ static __always_inline void send_exec(struct record_exec *record, const struct i
 	emit(record, size, RECORD_EXEC);
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
+/* Which exec of a process was told, where two instances see each. Key: the process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, __u64);
+} execs_told SEC(".maps");
+
+static __always_inline bool was_told(const struct ident *who, struct task_struct *task)
+{
+	__u64 exec = BPF_CORE_READ(task, self_exec_id);
+	__u64 *told = bpf_map_lookup_elem(&execs_told, who);
+
+	if (told && *told == exec)
+		return true;
+	bpf_map_update_elem(&execs_told, who, &exec, BPF_ANY);
+	return false;
+}
+
+static __always_inline int name_exec(struct task_struct *task)
 {
 	struct ident who = ident_of(task);
 	struct exec_scratch *scratch;
@@ -203,6 +221,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		record->provisional = is_asked_for(scratch);
 	if (!member && !record->provisional)
 		return 0;
+	if (attached_twice && was_told(&who, task))
+		return 0;
 	read_image(&record->image, task);
 	record->parent = ident_of(task->group_leader->real_parent);
 	read_vpid(task, &record->vpid, &record->pid_ns);
@@ -214,6 +234,18 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		return 0;
 	send_exec(record, &who);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	return name_exec(task);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_again, struct task_struct *task)
+{
+	return name_exec(task);
 }
 
 #endif

@@ -82,8 +82,7 @@ static __always_inline bool is_condemned(const struct member *member, __u32 uid)
 	return *owner == 0 || *owner == uid;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int follow_fork(struct task_struct *parent, struct task_struct *child)
 {
 	struct record_fork record = {};
 	struct member entry = {};
@@ -94,6 +93,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0; /* a thread */
 	mother = ident_of(parent);
 	who = ident_of(child);
+	if (attached_twice && bpf_map_lookup_elem(&members, &who))
+		return 0;
 	entry.since = bpf_ktime_get_boot_ns();
 	entered = enter_child(&mother, &who, &entry);
 	if (!entered)
@@ -108,6 +109,18 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	fill_head(&record.head, entered > 0 ? RECORD_FORK : RECORD_UNENTERED, sizeof(record), &who);
 	emit(&record, sizeof(record), record.head.type);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return follow_fork(parent, child);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *child)
+{
+	return follow_fork(parent, child);
 }
 
 /* Where the kernel has no bpf_send_signal_task but lets a program change a return value: the

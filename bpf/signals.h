@@ -68,9 +68,8 @@ static __always_inline void note_sender(struct sender *sender, int sig, __u64 in
 			       group_leader, comm);
 }
 
-SEC("tp_btf/signal_generate")
-int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info, struct task_struct *task, int group,
-	     int result)
+static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
+				       struct task_struct *task, int result)
 {
 	struct senders noted = {};
 	struct senders *known;
@@ -101,6 +100,20 @@ int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info, struct task_struct
 	else
 		count(COUNTER_SENDERS);
 	return 0;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info, struct task_struct *task, int group,
+	     int result)
+{
+	return note_signal(sig, info, task, result);
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal_again, int sig, struct kernel_siginfo *info, struct task_struct *task,
+	     int group, int result)
+{
+	return note_signal(sig, info, task, result);
 }
 
 static __always_inline void note_oom(const struct ident *who)

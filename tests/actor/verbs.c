@@ -3,34 +3,43 @@
  * verbs.c - the words of a play. N is a number that may be left out before a block (1), ROLE any
  * word, SIG a signal as kill(1) has it.
  *
- * fork N { }  clone3 N { }	children, by fork(2) and by clone3(2)
- * vfork { }			one, by vfork(2); the parent goes on when it has exited or exec'd
- * sibling N { }		children of the own parent (CLONE_PARENT)
- * reborn PID { }		a child that has this pid
- * namespaces pid,user,mnt { }	a child in new namespaces
- * thread N { }			threads, which do the block and end
- * leave			ends this thread only, were it the leader
- * exec { }			becomes a new image of the actor, which plays the block
- * become { PATH ARG... }	becomes another program
- * comet  storm			breeders: see births.c
+ * fork N { }		children, by fork(2)
+ * clone3 N { }		children, by clone3(2)
+ * vfork { }		one, by vfork(2); the parent goes on when it has exited or exec'd
+ * sibling N { }	children of the own parent (CLONE_PARENT)
+ * reborn PID { }	a child that has this pid
+ * namespaces LIST { }	a child in new namespaces: pid,user,mnt
+ * thread N { }		threads, which do the block and end
+ * leave		ends this thread only, were it the leader
+ * exec { }		becomes a new image of the actor, which plays the block
+ * become { PATH ... }	becomes another program
+ * comet, storm		breeders: see births.c
  *
- * as ROLE			tells the test that it is there; the test waits for it
- * await ROLE N			until N processes have told this role
- * gate N			until the test has opened gate N
- * orphaned			until the parent is gone
- * reap				until all children are gone
- * undertake { }			does the block as a subreaper, then reaps whoever falls to it, for
- * ever
+ * as ROLE		tells the test that it is there; the test waits for it
+ * await ROLE N		until N processes have told this role
+ * gate N		until the test has opened gate N
+ * orphaned		until the parent is gone
+ * reap			until all children are gone
+ * undertake { }	does the block as a subreaper, then reaps whoever falls to it, for ever
  *
- * setsid  close  name WORD  uid N	a session, no descriptor, another name (comm and argv), a
- * user ignore SIG			handle SIG CODE: exits with CODE   dawdle SIG MS: exits 0
- * after MS stop				SIGSTOP to itself sleep  spin  nap MS		for
- * ever, for ever and busy, for MS exit CODE  raise SIG  segv	ends
- * cores N			RLIMIT_CORE: 0 or as much as may be, in the ledger's folder
- * kill ROLE SIG		sends a signal to all that told this role
- * join PATH			enters a cgroup: writes itself to PATH/cgroup.procs
- * hog				takes memory until somebody ends it
- * forever { }			until the test stops the breeders
+ * setsid		a session of its own
+ * close		no descriptor
+ * name WORD		another name, comm and argv
+ * uid N		another user
+ * ignore SIG		does not hear it
+ * handle SIG CODE	exits with CODE when it comes
+ * dawdle SIG MS	exits 0, MS after it came
+ * heed SIG { }		does the block when it comes, then exits 0
+ * stop			SIGSTOP to itself
+ * sleep, spin		for ever, for ever and busy
+ * nap MS		for MS
+ * exit CODE, raise SIG	ends
+ * segv, pipe		ends by a fault, by writing to a pipe that nobody reads
+ * cores N		RLIMIT_CORE: 0 or as much as may be, in the ledger's folder
+ * kill ROLE SIG	sends a signal to all that told this role
+ * join PATH		enters a cgroup: writes itself to PATH/cgroup.procs
+ * hog			takes memory until somebody ends it
+ * forever { }		until the test stops the breeders
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -158,9 +167,12 @@ static int do_undertake(int at)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	play__perform(at + 1, close);
-	while (wait(NULL) > 0 || errno == EINTR || !ledger__is_over())
-		;
-	return close + 1;
+	while (!ledger__is_over()) {
+		while (wait(NULL) > 0 || errno == EINTR)
+			;
+		nap(1);
+	}
+	return do_reap(close + 1);
 }
 
 static int do_setsid(int at)
@@ -224,6 +236,34 @@ static int do_dawdle(int at)
 	last_nap = number(at + 1);
 	signal(signal_at(at), on_signal);
 	return at + 2;
+}
+
+static int heed_from, heed_to;
+
+static void on_heeded(int sig)
+{
+	(void)sig;
+	play__perform(heed_from, heed_to);
+	_exit(0);
+}
+
+static int do_heed(int at)
+{
+	heed_from = at + 2;
+	heed_to = play__close(at + 1);
+	signal(signal_at(at), on_heeded);
+	return heed_to + 1;
+}
+
+static int do_pipe(int at)
+{
+	int ends[2];
+
+	(void)at;
+	signal(SIGPIPE, SIG_DFL);
+	if (pipe(ends) || close(ends[0]) || write(ends[1], "", 1) != 1)
+		play__die("pipe: %m");
+	play__die("still here");
 }
 
 static int do_stop(int at)
@@ -377,6 +417,8 @@ static const struct {
 	{ "ignore", do_ignore },
 	{ "handle", do_handle },
 	{ "dawdle", do_dawdle },
+	{ "heed", do_heed },
+	{ "pipe", do_pipe },
 	{ "stop", do_stop },
 	{ "sleep", do_sleep },
 	{ "spin", do_spin },

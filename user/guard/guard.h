@@ -25,6 +25,7 @@ struct guard {
 	struct control *control;
 	sd_event_source *ender_timer;
 	sd_event_source *resync_timer;
+	sd_event_source *patrol_timer; /* on kernels that can skip programs */
 	sd_event_source *outside_timer;
 	struct outside_list outside; /* held without an entry */
 	struct state_value state;

@@ -105,13 +105,33 @@ void intake__death(struct guard *guard, const struct death *death)
 	tracker__settle(guard, tree);
 }
 
+/* Without a record of the death: a SIGKILL that was delivered is one that killed. */
+static void guess_cause(struct guard *guard, const struct proc *proc, struct death *death)
+{
+	const struct fate *fate = SLIST_FIRST(&proc->fates);
+	struct senders senders;
+
+	if (kernel__senders(guard->kernel, proc->id, &senders) == 0 && senders.kill.signal) {
+		death->exit_code = senders.kill.signal;
+		death->sender = senders.kill;
+		death->oom = senders.oom;
+	} else if (fate && fate->first.at) {
+		death->exit_code = fate->last.at ? fate->last.signal : fate->first.signal;
+	}
+}
+
 void intake__end_unseen(struct guard *guard, struct proc *proc)
 {
-	struct death death = { .who = proc->id, .parent = proc->parent, .at = clock__boottime() };
-	struct fate *fate = SLIST_FIRST(&proc->fates);
+	struct death death = {
+		.who = proc->id,
+		.parent = proc->parent,
+		.at = clock__boottime(),
+		.vpid = proc->vpid,
+		.pid_ns = proc->pid_ns,
+	};
 
-	if (kernel__death(guard->kernel, proc->id, &death) && fate && fate->first.at)
-		death.exit_code = fate->last.at ? fate->last.signal : fate->first.signal;
+	if (kernel__death(guard->kernel, proc->id, &death))
+		guess_cause(guard, proc, &death);
 	intake__death(guard, &death);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -48,6 +49,14 @@ __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_le
 static void pin_path(const struct kernel *kernel, const char *name, char path[PIN_PATH_LEN])
 {
 	snprintf(path, PIN_PATH_LEN, "%s/%.64s", kernel->pin_dir, name);
+}
+
+/* From 7.0 on a tracepoint's program can be skipped, see bpf/compat.h. */
+static bool skips_programs(void)
+{
+	struct utsname name;
+
+	return uname(&name) == 0 && strtoul(name.release, NULL, 10) >= 7;
 }
 
 /* Whether the running kernel has a function that programs may call. */
@@ -202,6 +211,56 @@ static int attach_all(struct kernel *kernel)
 	return 0;
 }
 
+struct pair {
+	struct bpf_program *once, *again;
+};
+
+#define PAIRS 4
+
+static struct pair pair(const struct orphand_bpf *skel, size_t i)
+{
+	const struct pair pairs[PAIRS] = {
+		{ skel->progs.on_fork, skel->progs.on_fork_again },
+		{ skel->progs.on_exec, skel->progs.on_exec_again },
+		{ skel->progs.on_exit, skel->progs.on_exit_again },
+		{ skel->progs.on_signal, skel->progs.on_signal_again },
+	};
+
+	return pairs[i];
+}
+
+static uint64_t misses(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len)
+		       ? 0
+		       : info.recursion_misses;
+}
+
+bool kernel__skips(const struct kernel *kernel)
+{
+	return kernel->twice;
+}
+
+uint64_t kernel__missed(struct kernel *kernel)
+{
+	uint64_t missed = 0;
+
+	for (size_t i = 0; kernel->twice && i < PAIRS; i++) {
+		uint64_t once = misses(pair(kernel->skel, i).once);
+		uint64_t again = misses(pair(kernel->skel, i).again);
+		uint64_t more = once - kernel->missed[i][0],
+			 more_again = again - kernel->missed[i][1];
+
+		missed += more < more_again ? more : more_again;
+		kernel->missed[i][0] = once;
+		kernel->missed[i][1] = again;
+	}
+	return missed;
+}
+
 static void list_maps(struct orphand_bpf *skel, const struct config *config,
 		      struct pinned_map maps[static 8])
 {
@@ -227,6 +286,7 @@ static void find_maps(struct kernel *kernel)
 	kernel->images = bpf_map__fd(skel->maps.images);
 	kernel->counters = bpf_map__fd(skel->maps.counters);
 	kernel->prefixes = bpf_map__fd(skel->maps.prefixes);
+	kernel->senders = bpf_map__fd(skel->maps.senders);
 	kernel->watches_execs = &skel->bss->rules_are_there;
 }
 
@@ -242,6 +302,10 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 		return -errno;
 	list_maps(kernel->skel, config, maps);
 	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
+	kernel->twice = skips_programs();
+	kernel->skel->rodata->attached_twice = kernel->twice;
+	for (size_t i = 0; i < PAIRS; i++)
+		bpf_program__set_autoload(pair(kernel->skel, i).again, kernel->twice);
 	for (size_t i = 0; i < 8; i++) {
 		err = prepare_map(kernel, &maps[i], error, size);
 		if (err)

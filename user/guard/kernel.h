@@ -43,6 +43,11 @@ int kernel__probe(kernel_finding_fn tell, void *context);
 /* Whether newborns of a condemned tree are signalled in the kernel, or forks of it refused. */
 bool kernel__strikes(const struct kernel *kernel);
 bool kernel__refuses(const struct kernel *kernel);
+/* Whether this kernel can skip programs (7.0 and later, see bpf/compat.h), and how many times since
+ * the last call both instances of one may have been skipped for the same thing, at the most. */
+bool kernel__skips(const struct kernel *kernel);
+uint64_t kernel__missed(struct kernel *kernel);
+
 /* Whether the maps were there already: somebody before us followed trees in them. */
 bool kernel__took_over(const struct kernel *kernel);
 
@@ -72,6 +77,8 @@ int kernel__condemn(struct kernel *kernel, struct ident root, uint32_t owner);
 int kernel__image(const struct kernel *kernel, struct ident root, struct image_value *image);
 int kernel__put_image(struct kernel *kernel, struct ident root, const struct image_value *image);
 int kernel__death(const struct kernel *kernel, struct ident who, struct death *death);
+/* Who sent it a fatal signal, while nobody has seen it end. */
+int kernel__senders(const struct kernel *kernel, struct ident who, struct senders *senders);
 int kernel__forget_death(struct kernel *kernel, struct ident who);
 
 /* The paths that make provisional roots at exec, and whether execs are looked at for them. */

@@ -114,6 +114,11 @@ int kernel__death(const struct kernel *kernel, struct ident who, struct death *d
 	return bpf_map_lookup_elem(kernel->deaths, &who, death) ? -errno : 0;
 }
 
+int kernel__senders(const struct kernel *kernel, struct ident who, struct senders *senders)
+{
+	return bpf_map_lookup_elem(kernel->senders, &who, senders) ? -errno : 0;
+}
+
 int kernel__forget_death(struct kernel *kernel, struct ident who)
 {
 	return bpf_map_delete_elem(kernel->deaths, &who) ? -errno : 0;

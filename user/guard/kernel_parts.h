@@ -11,7 +11,7 @@ struct kernel {
 	struct orphand_bpf *skel;
 	struct ring_buffer *ring;
 	const struct bpf_program *census;
-	int members, trees, condemned, deaths, images, counters, prefixes;
+	int members, trees, condemned, deaths, images, counters, prefixes, senders;
 	bool *watches_execs; /* in the programs' own memory */
 	int state;	     /* not one of the programs' maps: ours, -1 until it is there */
 	int lock;	     /* on the folder of pins */
@@ -19,6 +19,8 @@ struct kernel {
 	bool strikes;
 	bool refuses;
 	bool took_over;
+	bool twice;	       /* programs can be skipped: each is attached twice */
+	uint64_t missed[4][2]; /* of each pair of instances, at the last look */
 	kernel_record_fn on_record;
 	void *context;
 	char pin_dir[CONFIG_PATH_LEN];

@@ -25,13 +25,25 @@ static bool is_bpffs(const char *path)
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
+/* Two that start at once must not mount one over the other, and hide its pins: who comes second
+ * waits, and looks again. */
+static void mount_bpffs(char *error, size_t size)
+{
+	autoclose int fd = open(BPFFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || is_bpffs(BPFFS))
+		return;
+	flock(fd, LOCK_EX);
+	if (!is_bpffs(BPFFS) &&
+	    mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		snprintf(error, size, "can't mount bpffs on " BPFFS ": %s", strerror(errno));
+}
+
 static int make_folder(const char *dir, char *error, size_t size)
 {
 	bool made;
 
-	if (!is_bpffs(BPFFS) &&
-	    mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
-		snprintf(error, size, "can't mount bpffs on " BPFFS ": %s", strerror(errno));
+	mount_bpffs(error, size);
 	made = mkdir(dir, 0700) == 0;
 	if (!made && errno != EEXIST) {
 		int err = -errno;

@@ -18,6 +18,9 @@
 /* A root's entry goes before its death record comes: one that has neither is looked for again. */
 #define LOOK_AGAIN (50 * NS_PER_MS)
 
+/* How often kernels that can skip programs are asked whether they did. */
+#define PATROL (100 * NS_PER_MS)
+
 /* Losses come in bursts: one line for each. */
 #define SAY_AGAIN (10 * NS_PER_SEC)
 
@@ -152,6 +155,25 @@ static void describe(struct guard *guard, struct proc *proc, const struct census
 	}
 }
 
+/* Where programs can be skipped, an end may have been: an entry whose process the census has not
+ * alive, twice with a pause between, is taken out for it. */
+static bool is_stale(struct guard *guard, struct proc *proc, const struct census *census)
+{
+	const struct task_row *row = find_row(census, proc->id);
+
+	if (!kernel__skips(guard->kernel) || (row && row->flags & TASK_ALIVE)) {
+		proc->stale = false;
+		return false;
+	}
+	if (proc->stale) {
+		kernel__leave(guard->kernel, proc->id);
+		return true;
+	}
+	proc->stale = true;
+	guard->disturbed = true;
+	return false;
+}
+
 static void read_member(struct guard *guard, const struct entry *entry, const struct census *census)
 {
 	struct proc *proc = family__proc(guard->family, entry->id);
@@ -159,6 +181,8 @@ static void read_member(struct guard *guard, const struct entry *entry, const st
 	const struct task_row *row;
 	struct ident parent = entry->member.parent;
 
+	if (proc && is_stale(guard, proc, census))
+		return;
 	if (proc) {
 		proc->seen = guard->reading;
 		if (tree && tree->root_proc != proc && ident__equal(tree->root, proc->id))
@@ -232,6 +256,13 @@ static void read_deaths(struct guard *guard)
 	free(entries.at);
 }
 
+static bool was_killed(struct guard *guard, struct ident id)
+{
+	struct senders senders;
+
+	return kernel__senders(guard->kernel, id, &senders) == 0 && senders.kill.signal;
+}
+
 /* Its entry is gone, and so is it. A root may be between entry and death record: it gets another
  * reading, and a root that died of nobody knows what is nobody's reason to kill. */
 static bool is_unseen(struct guard *guard, struct proc *proc)
@@ -241,7 +272,8 @@ static bool is_unseen(struct guard *guard, struct proc *proc)
 	if (proc->seen == guard->reading || proc->outside ||
 	    kernel__is_member(guard->kernel, proc->id))
 		return false;
-	if (proc->tree->root_proc != proc || kernel__death(guard->kernel, proc->id, &death) == 0)
+	if (proc->tree->root_proc != proc || kernel__death(guard->kernel, proc->id, &death) == 0 ||
+	    was_killed(guard, proc->id))
 		return true;
 	if ((uint16_t)(guard->reading - proc->seen) < 3) {
 		guard->disturbed = true;
@@ -316,17 +348,35 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* Nothing in the ring tells of a program that was skipped. */
+static int on_patrol(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct guard *guard = data;
+
+	(void)usec;
+	if (family__first_tree(guard->family))
+		guard__after_ring(guard);
+	sd_event_source_set_time_relative(source, PATROL / NS_PER_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 int resync__init(struct guard *guard)
 {
 	int err = sd_event_add_time(guard->loop, &guard->resync_timer, CLOCK_BOOTTIME, 0, 1,
 				    on_timer, guard);
 
-	return err < 0 ? err : sd_event_source_set_enabled(guard->resync_timer, SD_EVENT_OFF);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(guard->resync_timer, SD_EVENT_OFF);
+	if (err >= 0 && kernel__skips(guard->kernel))
+		err = sd_event_add_time_relative(guard->loop, &guard->patrol_timer, CLOCK_BOOTTIME,
+						 PATROL / NS_PER_US, 1, on_patrol, guard);
+	return err;
 }
 
 void resync__stop(struct guard *guard)
 {
 	guard->resync_timer = sd_event_source_disable_unref(guard->resync_timer);
+	guard->patrol_timer = sd_event_source_disable_unref(guard->patrol_timer);
 }
 
 void resync__take_over(struct guard *guard)
@@ -351,24 +401,31 @@ static uint64_t losses(const struct counter_values *values)
 	return sum;
 }
 
+static void say(struct guard *guard, uint64_t lost, const char *what)
+{
+	uint64_t at = clock__boottime();
+
+	guard->resyncs++;
+	journal__add(&guard->journal, EVENT_EVENTS_LOST, at, NULL, NULL)->signal = (uint32_t)lost;
+	if (guard->loss_said && at - guard->loss_said < SAY_AGAIN)
+		return;
+	log_warn("%llu %s: the families are read from the maps", (unsigned long long)lost, what);
+	guard->loss_said = at;
+}
+
 void resync__look(struct guard *guard)
 {
 	struct counter_values now;
-	uint64_t lost, before = losses(&guard->counters);
-	uint64_t at = clock__boottime();
+	uint64_t lost, missed = kernel__missed(guard->kernel);
 
 	if (kernel__counters(guard->kernel, &now))
 		return;
-	lost = losses(&now) - before;
+	lost = losses(&now) - losses(&guard->counters);
 	guard->counters = now;
-	if (!lost)
-		return;
-	guard->resyncs++;
-	journal__add(&guard->journal, EVENT_EVENTS_LOST, at, NULL, NULL)->signal = (uint32_t)lost;
-	if (at - guard->loss_said > SAY_AGAIN) {
-		log_warn("%llu records were lost: the families are read from the maps",
-			 (unsigned long long)lost);
-		guard->loss_said = at;
-	}
-	read_maps(guard);
+	if (lost)
+		say(guard, lost, "records were lost");
+	else if (missed)
+		say(guard, missed, "runs of a program were skipped by the kernel");
+	if (lost || missed)
+		read_maps(guard);
 }

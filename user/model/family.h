@@ -39,6 +39,7 @@ struct proc {
 	uint32_t vpid;
 	uint32_t pid_ns;
 	uint16_t flags; /* enum member_flags */
+	bool stale;	/* the last census had it not alive */
 	uint16_t seen;	/* mark of the last whole reading of the map */
 };
 
