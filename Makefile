@@ -196,13 +196,14 @@ lint-format:
 
 lint_flags = -std=gnu17 $(CPPFLAGS) $(WARN) $(call pkg_cflags,$(PKGS_guard) $(PKGS_tests))
 
-# Each file by three readers; what was clean is not read again until it changes.
+# Each file by two compilers, the programs' own by two analyzers too (tests do on purpose what those
+# warn of). What was clean is not read again until it changes.
 $(BUILD)/lint/%.ok: %.c .clang-tidy $(HEADERS) $(BUILD)/orphand.skel.h
 	$(call say,LINT)
 	@mkdir -p $(@D)
 	$(Q)gcc $(lint_flags) -O1 $(if $(filter user/%,$<),-fanalyzer) -c $< -o $(@:.ok=.o)
 	$(Q)$(CLANG) $(lint_flags) -fsyntax-only $<
-	$(Q)clang-tidy --quiet $< -- $(lint_flags) 2>$(@:.ok=.log) || { cat $(@:.ok=.log); false; }
+	$(if $(filter user/%,$<),$(Q)clang-tidy --quiet $< -- $(lint_flags) 2>/dev/null)
 	$(Q)touch $@
 
 lint-code: $(LINTED)
