@@ -10,6 +10,7 @@
 #include "guard/intake.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
+#include "guard/strike.h"
 #include "guard/tracker.h"
 #include "guard/watch.h"
 #include "model/policy.h"
@@ -140,11 +141,18 @@ void intake__end_unseen(struct guard *guard, struct proc *proc)
 struct proc *intake__add_proc(struct guard *guard, struct ident id, struct ident parent,
 			      struct tree *tree)
 {
-	struct proc *old = family__proc_of_pid(guard->family, id.pid);
+	struct proc *proc = family__proc_of_pid(guard->family, id.pid);
+	struct ident root = tree->root;
 
-	if (old && old->id.start != id.start)
-		intake__end_unseen(guard, old);
-	return family__add_proc(guard->family, id, parent, tree);
+	if (proc && proc->id.start != id.start) {
+		intake__end_unseen(guard, proc); /* which may have ended the tree */
+		tree = family__tree(guard->family, root);
+	}
+	proc = tree ? family__add_proc(guard->family, id, parent, tree) : NULL;
+	/* In the map too: what the daemon or one above it starts must not be struck at birth. */
+	if (proc && !(proc->flags & MEMBER_SPARED) && strike__untouchable(guard, id.pid))
+		tracker__spare(guard, proc);
+	return proc;
 }
 
 static void on_fork(struct guard *guard, const struct record_fork *record)

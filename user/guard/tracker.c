@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "guard/ender.h"
+#include "guard/intake.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/strike.h"
@@ -224,7 +225,7 @@ static int enter_root(struct guard *guard, struct tree *tree, const struct task_
 	err = kernel__enter(guard->kernel, tree->root, &member);
 	if (err && err != -EEXIST)
 		return err;
-	return family__add_proc(guard->family, tree->root, row->parent, tree) ? 0 : -ENOMEM;
+	return intake__add_proc(guard, tree->root, row->parent, tree) ? 0 : -ENOMEM;
 }
 
 /* What a process runs, read while it is certain whose it is. */
@@ -319,7 +320,7 @@ static bool adopt_row(struct adoption *adoption, const struct task_row *row)
 	member = member_of(above->tree, row->parent);
 	if (kernel__enter(guard->kernel, row->who, &member))
 		return false;
-	proc = family__add_proc(guard->family, row->who, above->id, above->tree);
+	proc = intake__add_proc(guard, row->who, above->id, above->tree);
 	if (!proc)
 		return false;
 	proc->parent = row->parent;
