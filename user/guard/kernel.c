@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -49,14 +48,6 @@ __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_le
 static void pin_path(const struct kernel *kernel, const char *name, char path[PIN_PATH_LEN])
 {
 	snprintf(path, PIN_PATH_LEN, "%s/%.64s", kernel->pin_dir, name);
-}
-
-/* From 7.0 on a tracepoint's program can be skipped, see bpf/compat.h. */
-static bool skips_programs(void)
-{
-	struct utsname name;
-
-	return uname(&name) == 0 && strtoul(name.release, NULL, 10) >= 7;
 }
 
 /* Whether the running kernel has a function that programs may call. */
@@ -302,7 +293,7 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 		return -errno;
 	list_maps(kernel->skel, config, maps);
 	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
-	kernel->twice = skips_programs();
+	kernel->twice = kernel__can_skip();
 	kernel->skel->rodata->attached_twice = kernel->twice;
 	for (size_t i = 0; i < PAIRS; i++)
 		bpf_program__set_autoload(pair(kernel->skel, i).again, kernel->twice);

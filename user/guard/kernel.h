@@ -45,6 +45,7 @@ bool kernel__strikes(const struct kernel *kernel);
 bool kernel__refuses(const struct kernel *kernel);
 /* Whether this kernel can skip programs (7.0 and later, see bpf/compat.h), and how many times since
  * the last call both instances of one may have been skipped for the same thing, at the most. */
+bool kernel__can_skip(void);
 bool kernel__skips(const struct kernel *kernel);
 uint64_t kernel__missed(struct kernel *kernel);
 

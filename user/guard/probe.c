@@ -2,6 +2,7 @@
 /* probe.c - what this kernel offers, found out by trying; what stands in for what it lacks. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/utsname.h>
@@ -126,6 +127,25 @@ static void probe_census(struct probe *probe)
 		    "with thousands of them");
 }
 
+bool kernel__can_skip(void)
+{
+	struct utsname name;
+
+	return uname(&name) == 0 && strtoul(name.release, NULL, 10) >= 7;
+}
+
+static void probe_skips(struct probe *probe)
+{
+	if (!kernel__can_skip())
+		say(probe, FINDING_OK, "programs",
+		    "never skipped: tracepoints keep preemption off");
+	else
+		say(probe, FINDING_GAP, "programs",
+		    "can be skipped while a task is preempted in one (Linux "
+		    "7.0): each is attached twice, and misses of both are "
+		    "mended from the maps; a look every 100 ms");
+}
+
 static void probe_pidfd(struct probe *probe)
 {
 	autoclose int fd = pidfd_open(getpid(), 0);
@@ -157,6 +177,7 @@ int kernel__probe(kernel_finding_fn tell, void *context)
 	probe_newborns(&probe);
 	probe_exit(&probe);
 	probe_census(&probe);
+	probe_skips(&probe);
 	btf__free(probe.btf);
 	return probe.err;
 }
