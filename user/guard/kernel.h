@@ -95,8 +95,12 @@ int kernel__each(const struct kernel *kernel, enum kernel_map map, kernel_entry_
 /* How many entries the map holds at the most. */
 uint32_t kernel__capacity(const struct kernel *kernel, enum kernel_map map);
 
-/* Every process of the host, or, with pid, that one (-ESRCH). Rows are the caller's to free. */
+/* Every process of the host, in the order of their starts: parents come before their children. Or,
+ * with pid, that one (-ESRCH). Rows are the caller's to free. */
 int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **rows,
 		   size_t *count);
+
+/* Whether a thread of it has not come to its exit yet: its end will find an entry that stands now. */
+bool kernel__is_alive(const struct kernel *kernel, struct ident id);
 
 #endif

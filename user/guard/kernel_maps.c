@@ -255,6 +255,14 @@ static int read_rows(int fd, struct task_row **rows, size_t *count)
 	return 0;
 }
 
+static int by_start(const void *a, const void *b)
+{
+	uint64_t x = ((const struct task_row *)a)->who.start;
+	uint64_t y = ((const struct task_row *)b)->who.start;
+
+	return x < y ? -1 : x > y;
+}
+
 int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **rows, size_t *count)
 {
 	autoclose int fd = open_census(kernel, pid);
@@ -269,12 +277,7 @@ int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **
 	err = read_rows(fd, &all, &n);
 	if (err)
 		return err;
-	*count = n;
-	if (!pid) {
-		*rows = STEAL(all);
-		return 0;
-	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; pid && i < n; i++) {
 		if (all[i].who.pid == pid) {
 			all[0] = all[i];
 			*count = 1;
@@ -282,5 +285,19 @@ int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **
 			return 0;
 		}
 	}
-	return -ESRCH;
+	if (pid)
+		return -ESRCH;
+	qsort(all, n, sizeof(*all), by_start);
+	*count = n;
+	*rows = STEAL(all);
+	return 0;
+}
+
+bool kernel__is_alive(const struct kernel *kernel, struct ident id)
+{
+	autofree struct task_row *row = NULL;
+	size_t count;
+
+	return kernel__census(kernel, id.pid, &row, &count) == 0 && row->flags & TASK_ALIVE &&
+	       row->who.start == id.start;
 }

@@ -53,15 +53,6 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-static bool is_still(struct guard *guard, struct ident id)
-{
-	autofree struct task_row *row = NULL;
-	size_t count;
-
-	return kernel__census(guard->kernel, id.pid, &row, &count) == 0 &&
-	       row->flags & TASK_ALIVE && row->who.start == id.start;
-}
-
 /* Proof: the pid was this process's before the pidfd was opened, and is after. */
 static struct outside *hold(struct guard *guard, struct proc *proc)
 {
@@ -72,7 +63,7 @@ static struct outside *hold(struct guard *guard, struct proc *proc)
 	outside->guard = guard;
 	outside->proc = proc;
 	outside->pidfd = pidfd_open((pid_t)proc->id.pid, 0);
-	if (outside->pidfd < 0 || !is_still(guard, proc->id) ||
+	if (outside->pidfd < 0 || !kernel__is_alive(guard->kernel, proc->id) ||
 	    sd_event_add_io(guard->loop, &outside->ended, outside->pidfd, EPOLLIN, on_end,
 			    outside) < 0) {
 		if (outside->pidfd >= 0)
@@ -105,7 +96,7 @@ static bool enter(struct guard *guard, const struct proc *proc)
 
 	if (kernel__enter(guard->kernel, proc->id, &member))
 		return false;
-	if (is_still(guard, proc->id))
+	if (kernel__is_alive(guard->kernel, proc->id))
 		return true;
 	kernel__leave(guard->kernel, proc->id);
 	return false;
@@ -143,14 +134,6 @@ static bool take_in(struct guard *guard, const struct task_row *row)
 	return true;
 }
 
-static int by_start(const void *a, const void *b)
-{
-	uint64_t x = ((const struct task_row *)a)->who.start,
-		 y = ((const struct task_row *)b)->who.start;
-
-	return x < y ? -1 : x > y;
-}
-
 static void let_in(struct guard *guard)
 {
 	struct outside *outside, *next;
@@ -174,7 +157,6 @@ void outside__look(struct guard *guard)
 		found = false;
 		if (kernel__census(guard->kernel, 0, &rows, &count))
 			break;
-		qsort(rows, count, sizeof(*rows), by_start);
 		for (size_t i = 0; i < count; i++)
 			found |= take_in(guard, &rows[i]);
 	}

@@ -256,14 +256,6 @@ static void keep_root_image(struct guard *guard, const struct tree *tree)
 
 /* ---- the family that is there already */
 
-static int by_start(const void *a, const void *b)
-{
-	uint64_t x = ((const struct task_row *)a)->who.start,
-		 y = ((const struct task_row *)b)->who.start;
-
-	return x < y ? -1 : x > y;
-}
-
 static const struct task_row *row_of_pid(const struct adoption *adoption, uint32_t pid)
 {
 	for (size_t i = 0; i < adoption->count; i++) {
@@ -346,10 +338,8 @@ static int take_census(struct adoption *adoption)
 {
 	free(adoption->rows);
 	adoption->rows = NULL;
-	if (kernel__census(adoption->guard->kernel, 0, &adoption->rows, &adoption->count))
-		return -EIO;
-	qsort(adoption->rows, adoption->count, sizeof(*adoption->rows), by_start);
-	return 0;
+	adoption->count = 0;
+	return kernel__census(adoption->guard->kernel, 0, &adoption->rows, &adoption->count);
 }
 
 /* Whoever shares the root's session, began after it and has lost its parent may be one of the
@@ -457,15 +447,6 @@ static void forget(struct guard *guard, struct tree *tree, bool was_member)
 	kernel__forget_death(guard->kernel, root);
 }
 
-static bool is_alive(struct guard *guard, struct ident id)
-{
-	autofree struct task_row *row = NULL;
-	size_t count;
-
-	return kernel__census(guard->kernel, id.pid, &row, &count) == 0 &&
-	       row->flags & TASK_ALIVE && ident__equal(row->who, id);
-}
-
 int tracker__track(struct guard *guard, const struct track_request *request, struct tree **out,
 		   char *error, size_t size)
 {
@@ -505,7 +486,7 @@ int tracker__track(struct guard *guard, const struct track_request *request, str
 			      request->pid);
 	}
 	/* It may have ended before its entry stood. Alive after: its end will find the entry. */
-	if (!is_alive(guard, tree->root) && !known) {
+	if (!kernel__is_alive(guard->kernel, tree->root) && !known) {
 		forget(guard, tree, false);
 		return refuse(error, size, -ESRCH, "pid %u has ended", request->pid);
 	}
