@@ -48,7 +48,7 @@ UNIT  := $(call objs,tests/unit/*.c)
 KERNEL_TESTS := $(call objs,tests/kernel/*.c)
 E2E   := $(call objs,tests/e2e/*.c)
 ACTOR := $(call objs,tests/actor/*.c)
-BENCH := $(call objs,tests/bench/*.c)
+BENCH := $(filter-out %.bpf.o,$(call objs,tests/bench/*.c))
 
 PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
@@ -138,6 +138,23 @@ $(BUILD)/tests/actor: $(ACTOR) $(BUILD)/obj/user/base/text.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lpthread -o $@
 
+$(BUILD)/empty.bpf.o: tests/bench/empty.bpf.c vmlinux.h
+	$(call say,BPF)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
+$(BUILD)/empty.skel.h: $(BUILD)/empty.bpf.o
+	$(call say,SKEL)
+	$(Q)bpftool gen skeleton $< name empty_bpf > $@
+
+$(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
+
+$(BUILD)/tests/bench: $(BENCH) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,libbpf) -o $@
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 clean:
@@ -186,7 +203,7 @@ LINTED   = $(patsubst %.c,$(BUILD)/lint/%.ok,$(USER_C))
 
 lint: deps
 	@packaging/deps.sh $(DEPS_LINT)
-	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/orphand.skel.h
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/orphand.skel.h $(BUILD)/empty.skel.h
 	@$(MAKE) --no-print-directory -j$(JOBS) lint-format lint-cppcheck lint-shell lint-code
 	@echo 'clang-format, clang, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck: clean'
 
@@ -198,7 +215,7 @@ lint_flags = -std=gnu17 $(CPPFLAGS) $(WARN) $(call pkg_cflags,$(PKGS_guard) $(PK
 
 # Each file by two compilers, the programs' own by two analyzers too (tests do on purpose what those
 # warn of). What was clean is not read again until it changes.
-$(BUILD)/lint/%.ok: %.c .clang-tidy $(HEADERS) $(BUILD)/orphand.skel.h
+$(BUILD)/lint/%.ok: %.c .clang-tidy $(HEADERS) $(BUILD)/orphand.skel.h $(BUILD)/empty.skel.h
 	$(call say,LINT)
 	@mkdir -p $(@D)
 	$(Q)gcc $(lint_flags) -O1 $(if $(filter user/%,$<),-fanalyzer) -c $< -o $(@:.ok=.o)

@@ -22,12 +22,15 @@ static __always_inline void fill_head(struct record *head, enum record_type type
 	head->who = *who;
 }
 
-/* The counter moves before the record is given up, so that a guard that has drained the ring and
- * finds the counter still has missed nothing. */
+/* A guard that has drained the ring and finds the counter still has missed nothing: the counter
+ * moves, and then the record gets a second try. Either the ring is still full, and the guard will
+ * look at the counter behind what it drains; or it was drained in between, and the record rings. */
 static __always_inline void emit(void *record, __u64 size, enum record_type type)
 {
-	if (bpf_ringbuf_output(&events, record, size, 0))
-		count(COUNTER_LOST + type);
+	if (bpf_ringbuf_output(&events, record, size, 0) == 0)
+		return;
+	count(COUNTER_LOST + type);
+	bpf_ringbuf_output(&events, record, size, 0);
 }
 
 #endif

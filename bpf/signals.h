@@ -57,7 +57,7 @@ static __always_inline void note_sender(struct sender *sender, int sig, __u64 in
 	sender->signal = (__u16)sig;
 	sender->code = 0;
 	if (info_raw == 0)
-		sender->via = is_in_kill() ? VIA_INFO : VIA_NOINFO;
+		sender->via = VIA_NOINFO;
 	else if (info_raw == 1)
 		sender->via = VIA_PRIV;
 	else {
@@ -74,6 +74,7 @@ static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
 	struct senders noted = {};
 	struct senders *known;
 	struct ident who;
+	__u64 raw;
 
 	if (sig < 1 || sig > 64 || (sig < 32 && HARMLESS >> sig & 1))
 		return 0;
@@ -84,15 +85,16 @@ static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
 		return 0;
 	if (sig != SIGKILL && !is_unhandled(task, sig))
 		return 0;
-	if (!mark_victim_has_task() && sig == SIGKILL && (__u64)info == 1)
+	raw = number_of(info);
+	if (!mark_victim_has_task() && sig == SIGKILL && raw == 1)
 		note_kernel_kill(&who, task);
 	known = bpf_map_lookup_elem(&senders, &who);
 	if (known)
 		noted = *known;
 	if (sig != SIGKILL)
-		note_sender(&noted.other, sig, (__u64)info, info);
+		note_sender(&noted.other, sig, raw, info);
 	else if (!noted.kill.signal)
-		note_sender(&noted.kill, sig, (__u64)info, info);
+		note_sender(&noted.kill, sig, raw, info);
 	else
 		return 0;
 	if (bpf_map_update_elem(&senders, &who, &noted, BPF_ANY))

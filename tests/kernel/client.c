@@ -245,6 +245,18 @@ uint64_t rig__counter(struct rig *rig, const char *name)
 	return value;
 }
 
+void rig__await_counter(struct rig *rig, const char *name, uint64_t value)
+{
+	struct patience patience = rig__patience(PATIENCE);
+	uint64_t now;
+
+	while ((now = rig__counter(rig, name)) != value) {
+		if (!rig__retry(&patience))
+			cr_assert_fail("%s is %llu, %llu was to be", name, (unsigned long long)now,
+				       (unsigned long long)value);
+	}
+}
+
 static struct answer *query(struct rig *rig, enum control_type type)
 {
 	struct control_query request = { .head = { CONTROL_VERSION, (__u16)type,

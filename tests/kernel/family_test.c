@@ -69,7 +69,9 @@ static void end_one(struct rig *rig, const struct family *family)
 	cr_expect_eq(incident->row.outcome, INCIDENT_CLEARED, "%s", family->name);
 	cr_expect_eq(incident->n, family->survivors, "%s: %zu survivors, %u were to be",
 		     family->name, incident->n, family->survivors);
-	cr_expect_eq(incident__count(incident, SURVIVOR_KILLED), incident->n, "%s", family->name);
+	/* By us, or by the end of a PID namespace whose init we ended. */
+	for (size_t i = 0; i < incident->n; i++)
+		cr_expect_eq(incident->survivor[i].exit_code & 0x7f, SIGKILL, "%s", family->name);
 }
 
 Test(family, of_whatever_shape_ends_with_its_root)

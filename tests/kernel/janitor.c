@@ -147,7 +147,17 @@ static bool remove_group(const char *mount, const char *name)
 	return true;
 }
 
-static bool remove_groups(const struct rig *rig)
+/* The frozen hear no signal. */
+static bool thaw_group(const char *mount, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", mount, name);
+	rig__write(path, "freezer.state", "THAWED");
+	return true;
+}
+
+static bool each_group(const struct rig *rig, bool (*treat)(const char *mount, const char *name))
 {
 	const char *name = strrchr(rig->folder, '/') + 1;
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
@@ -156,7 +166,7 @@ static bool remove_groups(const struct rig *rig)
 
 	while (mounts && (mount = getmntent(mounts))) {
 		if (strncmp(mount->mnt_type, "cgroup", 6) == 0)
-			done &= remove_group(mount->mnt_dir, name);
+			done &= treat(mount->mnt_dir, name);
 	}
 	if (mounts)
 		endmntent(mounts);
@@ -198,15 +208,17 @@ static void show_tail(const char *path)
 /* What is still pinned after --unpin is the daemon's fault, all else the test's. */
 static int clean(const struct rig *rig)
 {
-	bool done = end_everybody(rig);
+	bool done;
 
+	each_group(rig, thaw_group);
+	done = end_everybody(rig);
 	unpin(rig);
 	if (access(rig->pins, F_OK) == 0) {
 		dprintf(STDERR_FILENO, "[rig ] %s was left after --unpin\n", rig->pins);
 		janitor__remove(rig->pins);
 		done = false;
 	}
-	done &= remove_groups(rig);
+	done &= each_group(rig, remove_group);
 	done &= janitor__remove(rig->folder);
 	return done ? 0 : 1;
 }

@@ -20,7 +20,7 @@ struct rig {
 	char pins[64];
 	char mark[80]; /* MARK_ENV=folder */
 	char config[96], socket[96], log[96], actors[96], ledger_path[96];
-	char program[4096], actor[4096];
+	char program[4096], actor[4096], own_program[96];
 	const char *argument[4];
 	struct ledger *ledger;
 	int to_janitor;

@@ -98,7 +98,7 @@ static void write_config(const struct rig *rig, const struct rig_options *option
 	fprintf(file, "limits:\n  processes: %u\n  trees: %u\n  ring: %s\n  stuck: %s\n",
 		options->processes ? options->processes : 16384,
 		options->trees ? options->trees : 1024, options->ring ? options->ring : "1M",
-		options->stuck ? options->stuck : "2s");
+		options->stuck ? options->stuck : "60s");
 	if (options->yaml)
 		fputs(options->yaml, file);
 }
@@ -313,14 +313,63 @@ int rig__orphand(struct rig *rig, char *text, size_t size, const char *const *ar
 
 bool rig__log_has(const struct rig *rig, const char *text)
 {
+	return rig__log_count(rig, text) > 0;
+}
+
+size_t rig__log_count(const struct rig *rig, const char *text)
+{
 	autofclose FILE *file = fopen(rig->log, "re");
 	char line[1200];
+	size_t n = 0;
 
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strstr(line, text))
-			return true;
+	while (file && fgets(line, sizeof(line), file))
+		n += strstr(line, text) != NULL;
+	return n;
+}
+
+void rig__await_log(const struct rig *rig, const char *text)
+{
+	struct patience patience = rig__patience(PATIENCE);
+
+	while (!rig__log_has(rig, text)) {
+		if (!rig__retry(&patience))
+			cr_assert_fail("the log does not say: %s", text);
 	}
-	return false;
+}
+
+static void await_state(pid_t pid, bool stopped)
+{
+	struct patience patience = rig__patience(PATIENCE);
+	char state[32] = "";
+
+	while (!rig__proc(pid, "State", state, sizeof(state)) || (*state == 'T') != stopped) {
+		if (!rig__retry(&patience))
+			cr_assert_fail("orphand is in state %s", state);
+	}
+}
+
+void rig__daemon_halt(struct rig *rig)
+{
+	kill(rig->daemon, SIGSTOP);
+	await_state(rig->daemon, true);
+}
+
+void rig__daemon_resume(struct rig *rig)
+{
+	kill(rig->daemon, SIGCONT);
+	await_state(rig->daemon, false);
+}
+
+void rig__configure(struct rig *rig, const char *yaml, ...)
+{
+	autofclose FILE *file = fopen(rig->config, "ae");
+	va_list args;
+
+	if (!file)
+		cr_assert_fail("%s: %s", rig->config, strerror(errno));
+	va_start(args, yaml);
+	vfprintf(file, yaml, args);
+	va_end(args);
 }
 
 const char *rig__folder(const struct rig *rig)
@@ -336,6 +385,11 @@ const char *rig__pins(const struct rig *rig)
 const char *rig__socket(const struct rig *rig)
 {
 	return rig->socket;
+}
+
+const char *rig__program(const struct rig *rig)
+{
+	return rig->program;
 }
 
 /* ---- from beginning to end */
@@ -455,24 +509,38 @@ static void be_tracked(const struct rig *rig, const struct policy *policy)
 	answer__free(answer);
 }
 
+static void copy_program(const char *source, const char *target)
+{
+	autoclose int from = open(source, O_RDONLY | O_CLOEXEC);
+	int to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	struct stat st;
+
+	if (from < 0 || to < 0 || fstat(from, &st) || fchmod(to, 0755))
+		cr_assert_fail("%s: %s", target, strerror(errno));
+	while (sendfile(to, from, NULL, (size_t)st.st_size) > 0)
+		;
+	close(to);
+}
+
 /* Another user may not be able to reach the place of the build. */
 static void bring_actor(struct rig *rig)
 {
-	autoclose int from = open(rig->actor, O_RDONLY | O_CLOEXEC);
 	char path[96];
-	struct stat st;
-	int to;
 
 	snprintf(path, sizeof(path), "%s/actor", rig->folder);
 	if (!rig->uid || strcmp(rig->actor, path) == 0)
 		return;
-	to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-	if (from < 0 || to < 0 || fstat(from, &st) || fchmod(to, 0755))
-		cr_assert_fail("%s: %s", path, strerror(errno));
-	while (sendfile(to, from, NULL, (size_t)st.st_size) > 0)
-		;
-	close(to);
+	copy_program(rig->actor, path);
 	text__copy(rig->actor, sizeof(rig->actor), path);
+}
+
+const char *rig__own_program(struct rig *rig)
+{
+	if (!*rig->own_program) {
+		snprintf(rig->own_program, sizeof(rig->own_program), "%s/program", rig->folder);
+		copy_program(rig->actor, rig->own_program);
+	}
+	return rig->own_program;
 }
 
 static pid_t begin(struct rig *rig, const struct policy *policy, char *play)

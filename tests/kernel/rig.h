@@ -63,9 +63,26 @@ void rig__daemon_kill(struct rig *rig); /* SIGKILL */
  * and what it wrote. */
 int rig__orphand(struct rig *rig, char *text, size_t size, const char *const *arguments);
 bool rig__log_has(const struct rig *rig, const char *text);
+size_t rig__log_count(const struct rig *rig, const char *text); /* lines that have it */
+void rig__await_log(const struct rig *rig, const char *text);
 const char *rig__folder(const struct rig *rig);
 const char *rig__pins(const struct rig *rig);
 const char *rig__socket(const struct rig *rig);
+const char *rig__program(const struct rig *rig); /* orphand itself */
+
+/* Stopped, it hears and does nothing; both return when it is so. */
+void rig__daemon_halt(struct rig *rig);
+void rig__daemon_resume(struct rig *rig);
+
+/* Further text at the end of the config, for the next start or SIGHUP. */
+__attribute__((format(printf, 2, 3))) void rig__configure(struct rig *rig, const char *yaml, ...);
+
+/* A copy of the actor in the rig's folder: the path of a program that no other test runs. */
+const char *rig__own_program(struct rig *rig);
+
+/* Entries of a pinned map, "members"; they are there before any record tells of them. */
+size_t rig__entries(const struct rig *rig, const char *map);
+void rig__await_entries(const struct rig *rig, const char *map, size_t entries);
 
 /* ---- families (the words of a play: tests/actor/verbs.c) */
 
@@ -112,6 +129,12 @@ int rig__status(const struct one *one);
 bool rig__proc(pid_t pid, const char *key, char *value, size_t size);
 size_t rig__marked(const struct rig *rig); /* living actors of this rig, by their environment */
 
+/* A new control group of this test that has the file: of a v1 hierarchy with that controller, or
+ * of v2 (NULL). Its path; false: there is none to be had. */
+bool rig__make_group(const struct rig *rig, const char *controller, const char *file, char *path,
+		     size_t size);
+bool rig__write(const char *folder, const char *file, const char *text);
+
 /* ---- the control socket */
 
 struct answer {
@@ -145,6 +168,7 @@ struct answer *rig__list(struct rig *rig);
 struct answer *rig__members(struct rig *rig, pid_t root);
 
 uint64_t rig__counter(struct rig *rig, const char *name);
+void rig__await_counter(struct rig *rig, const char *name, uint64_t value);
 
 /* Waits for an event of a process; every event so far counts. */
 struct control_event_row rig__await_event(struct rig *rig, enum event_type type, pid_t pid);

@@ -325,7 +325,7 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 	if (!incident->whole)
 		proc__each_below(below, doom_one, &sweep);
 	each_survivor(incident, below, strike_first, &sweep);
-	incident->due = incident->opened + (incident->hard ? AGAIN : policy->grace);
+	incident->due = clock__boottime() + (incident->hard ? AGAIN : policy->grace);
 }
 
 static void run_course(struct guard *guard, struct incident *incident, struct proc *below)
@@ -461,7 +461,7 @@ void ender__close_finished(struct guard *guard)
 {
 	struct incident *incident = LIST_FIRST(&guard->journal.running), *next;
 
-	if (!incident)
+	if (!incident || guard->settling)
 		return;
 	for (; incident; incident = next) {
 		next = LIST_NEXT(incident, running);

@@ -35,6 +35,7 @@ struct guard {
 	char host[NAME_LEN];
 	bool disarmed;
 	bool starting;	/* what is found dead now died while nobody was here */
+	bool settling;	/* the maps are about to be read once more: nothing is closed before */
 	bool disturbed; /* a root is neither alive nor told as dead: the maps are read once more */
 	uint16_t reading;		/* mark of the newest whole reading */
 	struct counter_values counters; /* as of the last look */

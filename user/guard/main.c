@@ -103,6 +103,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 		case ':':
 			return bad_usage("a value is missing behind", argv[optind - 1]);
 		default:
+			if (optopt) /* a short one, perhaps of several in one word */
+				return bad_usage("unknown option",
+						 (char[]){ '-', (char)optopt, '\0' });
 			return bad_usage("unknown option", argv[optind - 1]);
 		}
 	}

@@ -320,6 +320,7 @@ static void settle_trees(struct guard *guard)
 
 static void read_again_soon(struct guard *guard)
 {
+	guard->settling = true;
 	sd_event_source_set_time_relative(guard->resync_timer, LOOK_AGAIN / NS_PER_US);
 	sd_event_source_set_enabled(guard->resync_timer, SD_EVENT_ONESHOT);
 }
@@ -340,11 +341,15 @@ static void read_maps(struct guard *guard)
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 {
+	struct guard *guard = data;
+
 	(void)source;
 	(void)usec;
-	read_maps(data);
-	settle_trees(data);
-	guard__after_ring(data);
+	guard->settling = false;
+	kernel__read_ring(guard->kernel);
+	read_maps(guard);
+	settle_trees(guard);
+	guard__after_ring(guard);
 	return 0;
 }
 
@@ -426,6 +431,12 @@ void resync__look(struct guard *guard)
 		say(guard, lost, "records were lost");
 	else if (missed)
 		say(guard, missed, "runs of a program were skipped by the kernel");
-	if (lost || missed)
-		read_maps(guard);
+	if (!lost && !missed)
+		return;
+	/* The counters first, then the ring, then the maps: else a birth from the ring may be one
+	 * whose end was lost. And once more behind whatever came meanwhile, before anything is
+	 * closed. */
+	kernel__read_ring(guard->kernel);
+	read_maps(guard);
+	read_again_soon(guard);
 }

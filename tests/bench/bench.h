@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * bench.h - what the parts of the bench share: the two benchmarks, samples, and the end of it all.
+ *
+ * A function that can fail says why itself and returns -1; everybody above only lets go of what is
+ * his. SIGINT, SIGTERM and SIGHUP make the next wait fail in the same way.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_ROUNDS 1000
+#define MAX_SIZES 16
+
+struct settings {
+	const char *program; /* the orphand under test */
+	unsigned rounds;     /* 0: each benchmark's own */
+	unsigned sizes[MAX_SIZES];
+	size_t size_count;
+	unsigned shapes; /* bits: 1 << enum shape */
+};
+
+int bench__kill(const struct settings *settings);
+int bench__hooks(const struct settings *settings);
+
+/* Prints why on standard error; -1. */
+__attribute__((format(printf, 1, 2))) int bench__fail(const char *format, ...);
+/* The same, and nothing but success when nobody asked us to stop. */
+int bench__go_on(void);
+/* Sleeps; -1 when asked to stop. */
+int bench__pause(uint64_t ns);
+/* For a child: signals as a program finds them. */
+void bench__reset_signals(void);
+
+/* ---- samples */
+
+struct spread {
+	double median, min, max;
+};
+
+/* Sorts the samples. */
+struct spread spread__of(double *samples, size_t count);
+
+#endif

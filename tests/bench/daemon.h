@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* daemon.h - the orphand under test, with folders and pins of its own. */
+#ifndef BENCH_DAEMON_H
+#define BENCH_DAEMON_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DAEMON_PATH 96
+
+struct daemon {
+	const char *program;
+	pid_t pid;		  /* 0: none */
+	char folder[DAEMON_PATH]; /* empty: none */
+	char pins[DAEMON_PATH];
+	char config[DAEMON_PATH];
+	char socket[DAEMON_PATH];
+	char log[DAEMON_PATH];
+};
+
+#define autodaemon __attribute__((cleanup(daemon__stop)))
+
+/* Returns when the control socket answers: everything is attached then. */
+int daemon__start(struct daemon *daemon, const char *program);
+/* Ends it and leaves no trace. Harmless when it never began. */
+void daemon__stop(struct daemon *daemon);
+
+/* In the process that is to be a root, as orphanctl run does it: 0 or a negative errno, silent. */
+int daemon__track_me(const struct daemon *daemon);
+/* Waits until the tree of that root has so many members; 0: until there is no such tree. */
+int daemon__await_members(const struct daemon *daemon, pid_t root, uint32_t members);
+
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kill.c - from the kill to the last one's end, the methods taking turns within each round. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "bench.h"
+#include "methods.h"
+
+/* One shape and size: the times of all methods, in ms. */
+struct trial {
+	struct stage *stage;
+	enum shape shape;
+	unsigned size;
+	unsigned rounds;
+	double ms[METHODS][MAX_ROUNDS];
+};
+
+static bool takes_part(const struct trial *trial, int method)
+{
+	return stage__offers(trial->stage, &methods[method]) &&
+	       (trial->shape != SHAPE_STRAYS || !methods[method].unreached);
+}
+
+/* A family is built, killed and cleared away. */
+static int play_family(const struct trial *trial, const struct method *method, double *ms,
+		       pid_t *root)
+{
+	struct stage *stage = trial->stage;
+	struct birth birth = {};
+	autofamily struct family family = {
+		.keep = stage->daemon.pid,
+		.shape = trial->shape,
+		.size = trial->size,
+	};
+	uint64_t start, end;
+
+	if (method->prepare && method->prepare(stage, &birth))
+		return -1;
+	if (family__start(&family, &birth))
+		return -1;
+	if (method->settle && method->settle(stage, &family))
+		return -1;
+	/* The last born goes to sleep, whoever was woken by the building too. */
+	if (bench__pause(5 * NS_PER_MS))
+		return -1;
+	*root = family.root;
+	start = bench__now();
+	if (method->kill(stage, &family) || family__await_end(&family, &end))
+		return -1;
+	*ms = (double)(end - start) / NS_PER_MS;
+	return 0;
+}
+
+static int play(const struct trial *trial, const struct method *method, double *ms)
+{
+	pid_t root = 0;
+
+	if (play_family(trial, method, ms, &root))
+		return bench__fail("that was %s, %u %s", method->name, trial->size,
+				   shape__name(trial->shape));
+	return method->clear ? method->clear(trial->stage, root) : 0;
+}
+
+/* Each round another one begins. */
+static int play_round(struct trial *trial, unsigned round)
+{
+	for (unsigned turn = 0; turn < METHODS; turn++) {
+		int method = (int)((round + turn) % METHODS);
+
+		if (takes_part(trial, method) &&
+		    play(trial, &methods[method], &trial->ms[method][round]))
+			return -1;
+	}
+	return 0;
+}
+
+static void print_row(struct trial *trial, int method)
+{
+	double *ms = trial->ms[method], ratios[MAX_ROUNDS];
+	struct spread time, ratio;
+
+	printf("%-6s %6u %6u  %-13s", shape__name(trial->shape), trial->size, trial->rounds,
+	       methods[method].name);
+	if (!takes_part(trial, method)) {
+		printf("  %s\n", stage__offers(trial->stage, &methods[method])
+					 ? methods[method].unreached
+					 : "not on this host");
+		return;
+	}
+	for (unsigned i = 0; i < trial->rounds; i++)
+		ratios[i] = ms[i] / trial->ms[METHOD_CGROUP][i];
+	ratio = spread__of(ratios, trial->rounds);
+	/* Sorting parts the rounds: the ratios are done with when the reference is sorted, last. */
+	time = spread__of(ms, trial->rounds);
+	printf(" %9.3f %9.3f %9.3f", time.median, time.min, time.max);
+	if (*trial->stage->cgroup)
+		printf("  %6.2f %6.2f %6.2f", ratio.median, ratio.min, ratio.max);
+	putchar('\n');
+}
+
+static void print_trial(struct trial *trial)
+{
+	for (int method = 0; method < METHODS; method++) {
+		if (method != METHOD_CGROUP)
+			print_row(trial, method);
+	}
+	print_row(trial, METHOD_CGROUP);
+}
+
+/* Those with memory of their own take long to build, and to end: 0 for what would take too long. */
+static unsigned default_rounds(enum shape shape, unsigned size)
+{
+	bool forked = shape == SHAPE_FORKED;
+
+	if (size <= 10)
+		return forked ? 20 : 30;
+	if (size <= 100)
+		return forked ? 10 : 20;
+	if (size <= 1000)
+		return forked ? 3 : 12;
+	return forked ? 0 : 5;
+}
+
+static int run_trial(struct trial *trial)
+{
+	uint64_t start = bench__now();
+
+	for (unsigned round = 0; round < trial->rounds; round++) {
+		if (play_round(trial, round))
+			return -1;
+	}
+	fprintf(stderr, "kill: %s, %u: %u rounds in %.1f s\n", shape__name(trial->shape),
+		trial->size, trial->rounds, (double)(bench__now() - start) / NS_PER_SEC);
+	print_trial(trial);
+	return 0;
+}
+
+int bench__kill(const struct settings *settings)
+{
+	autostage struct stage stage;
+	autofree struct trial *trial = calloc(1, sizeof(*trial));
+
+	if (stage__open(&stage, settings->program) || !trial)
+		return -1;
+	trial->stage = &stage;
+	printf("\nFrom the kill to the last one's end: ms, and its ratio to cgroup.kill in the same "
+	       "round\n");
+	printf("plain: children that share the root's memory; strays: these with setsid and a dead "
+	       "parent in between;\nforked: children with memory of their own (above 1000 with --rounds only)\n");
+	printf("%-6s %6s %6s  %-13s %9s %9s %9s  %6s %6s %6s\n", "shape", "size", "rounds",
+	       "method", "median", "min", "max", "ratio", "min", "max");
+	for (size_t i = 0; i < settings->size_count; i++) {
+		for (trial->shape = 0; trial->shape < SHAPES; trial->shape++) {
+			trial->size = settings->sizes[i];
+			trial->rounds = settings->rounds
+						? settings->rounds
+						: default_rounds(trial->shape, trial->size);
+			if (!(settings->shapes & 1U << trial->shape))
+				continue;
+			if (trial->rounds && run_trial(trial))
+				return -1;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/* main.c - options, the head lines, and what both benchmarks need. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "bench.h"
+#include "family.h"
+
+static volatile sig_atomic_t stop_signal;
+
+static const char usage[] =
+	"usage: bench kill|hooks|all [--rounds N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
+	"\n"
+	"kill    from a root's kill to the end of the last of its family, beside the kernel's own ways\n"
+	"hooks   what the programs add to processes that nobody watches\n"
+	"\n"
+	"  --rounds N      the same number for everything (by default fewer for large families)\n"
+	"  --sizes N,...   descendants (1,10,100,1000,5000)\n"
+	"  --shapes S,...  of families: plain, strays, forked (all)\n"
+	"  --orphand FILE  the daemon under test (beside the bench's own folder)\n";
+
+/* ---- what both need */
+
+int bench__fail(const char *format, ...)
+{
+	va_list args;
+
+	fputs("bench: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return -1;
+}
+
+int bench__go_on(void)
+{
+	return stop_signal ? bench__fail("stopped by signal %d", (int)stop_signal) : 0;
+}
+
+int bench__pause(uint64_t ns)
+{
+	struct timespec span = { .tv_sec = (time_t)(ns / NS_PER_SEC),
+				 .tv_nsec = (long)(ns % NS_PER_SEC) };
+
+	nanosleep(&span, NULL);
+	return bench__go_on();
+}
+
+static void on_stop(int signal)
+{
+	stop_signal = signal;
+}
+
+static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
+#define STOP_SIGNALS (sizeof(stop_signals) / sizeof(*stop_signals))
+
+/* Without SA_RESTART: a wait shall end. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_stop };
+
+	for (size_t i = 0; i < STOP_SIGNALS; i++)
+		sigaction(stop_signals[i], &action, NULL);
+	signal(SIGPIPE, SIG_IGN); /* who reads us may be gone, who cleans up is not */
+}
+
+void bench__reset_signals(void)
+{
+	for (size_t i = 0; i < STOP_SIGNALS; i++)
+		signal(stop_signals[i], SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct spread spread__of(double *samples, size_t count)
+{
+	qsort(samples, count, sizeof(*samples), by_value);
+	return (struct spread){
+		.median = (samples[(count - 1) / 2] + samples[count / 2]) / 2,
+		.min = samples[0],
+		.max = samples[count - 1],
+	};
+}
+
+/* ---- the head */
+
+static void read_cpu(char *model, size_t size)
+{
+	autofclose FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[256];
+
+	snprintf(model, size, "unknown CPU");
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *value = strchr(line, ':');
+
+		if (strncmp(line, "model name", 10) != 0 || !value)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(model, size, "%s", value + 2);
+		return;
+	}
+}
+
+static void print_head(void)
+{
+	char model[256], date[64];
+	double load[3] = {};
+	struct utsname name;
+	time_t now = time(NULL);
+	struct tm utc;
+
+	read_cpu(model, sizeof(model));
+	uname(&name);
+	getloadavg(load, 3);
+	gmtime_r(&now, &utc);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	printf("machine  %s, %ld cores, load %.1f before we began\n", model,
+	       sysconf(_SC_NPROCESSORS_ONLN), load[0]);
+	printf("kernel   %s %s %s\n", name.sysname, name.release, name.machine);
+	printf("date     %s, orphand %s\n", date, ORPHAND_VERSION);
+}
+
+/* ---- options */
+
+static bool parse_number(const char *text, char **end, unsigned max, unsigned *number)
+{
+	unsigned long value;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, end, 10);
+	*number = (unsigned)value;
+	return !errno && value >= 1 && value <= max;
+}
+
+static bool parse_sizes(const char *text, struct settings *settings)
+{
+	char *end;
+
+	settings->size_count = 0;
+	for (;;) {
+		unsigned *size = &settings->sizes[settings->size_count];
+
+		if (settings->size_count == MAX_SIZES || !parse_number(text, &end, 1000000, size))
+			return false;
+		settings->size_count++;
+		if (!*end)
+			return true;
+		if (*end != ',')
+			return false;
+		text = end + 1;
+	}
+}
+
+static bool parse_shapes(char *text, struct settings *settings)
+{
+	char *word, *rest;
+
+	settings->shapes = 0;
+	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		int shape = 0;
+
+		while (shape < SHAPES && strcmp(shape__name(shape), word) != 0)
+			shape++;
+		if (shape == SHAPES)
+			return false;
+		settings->shapes |= 1U << shape;
+	}
+	return settings->shapes;
+}
+
+static bool parse_options(int argc, char **argv, struct settings *settings)
+{
+	static const struct option known[] = {
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "sizes", required_argument, NULL, 's' },
+		{ "shapes", required_argument, NULL, 'f' },
+		{ "orphand", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{},
+	};
+	int option;
+	char *end;
+
+	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+		switch (option) {
+		case 'r':
+			if (!parse_number(optarg, &end, MAX_ROUNDS, &settings->rounds) || *end)
+				return false;
+			break;
+		case 's':
+			if (!parse_sizes(optarg, settings))
+				return false;
+			break;
+		case 'f':
+			if (!parse_shapes(optarg, settings))
+				return false;
+			break;
+		case 'o':
+			settings->program = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			return false;
+		}
+	}
+	return optind == argc - 1;
+}
+
+/* build/tests/bench tests build/orphand. */
+static void find_program(char *path, size_t size)
+{
+	char self[PATH_MAX - 16] = "";
+	char *slash;
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		return;
+	for (int i = 0; i < 2; i++) {
+		slash = strrchr(self, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	snprintf(path, size, "%s/orphand", self);
+}
+
+static int run(const char *what, const struct settings *settings)
+{
+	bool all = strcmp(what, "all") == 0;
+	int err = 0;
+
+	print_head();
+	if (all || strcmp(what, "kill") == 0)
+		err = bench__kill(settings);
+	if (!err && (all || strcmp(what, "hooks") == 0))
+		err = bench__hooks(settings);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings = { .sizes = { 1, 10, 100, 1000, 5000 },
+				     .size_count = 5,
+				     .shapes = (1U << SHAPES) - 1 };
+	char program[PATH_MAX] = "";
+	const char *what;
+
+	find_program(program, sizeof(program));
+	settings.program = program;
+	if (!parse_options(argc, argv, &settings)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	what = argv[optind];
+	if (strcmp(what, "all") != 0 && strcmp(what, "kill") != 0 && strcmp(what, "hooks") != 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (geteuid() != 0)
+		return bench__fail("only root can load BPF programs"), EXIT_FAILURE;
+	if (access(settings.program, X_OK))
+		return bench__fail("no orphand at %s: build it, or name it with --orphand",
+				   settings.program),
+		       EXIT_FAILURE;
+	/* Orphans come to us, and are reaped between the rounds. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	catch_signals();
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	return run(what, &settings);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* methods.h - the ways to end a family, each told by what it does before, at and after. */
+#ifndef BENCH_METHODS_H
+#define BENCH_METHODS_H
+
+#include <stdbool.h>
+
+#include "daemon.h"
+#include "family.h"
+
+enum { METHOD_ORPHAND = 0, METHOD_CGROUP, METHOD_PIDNS, METHOD_PDEATHSIG, METHODS };
+
+/* What the methods need, made once for a benchmark. */
+struct stage {
+	struct daemon daemon;
+	char cgroup[256]; /* empty: no cgroup v2 with cgroup.kill here */
+	int cgroup_fd;	  /* its folder */
+	int kill_fd;	  /* its cgroup.kill */
+};
+
+#define autostage __attribute__((cleanup(stage__close)))
+
+struct method {
+	const char *name;
+	const char *unreached; /* why it can't end strays; NULL: it can */
+	/* Each may be NULL: before the root is born; once the family stands; when all are reaped. */
+	int (*prepare)(struct stage *stage, struct birth *birth);
+	int (*settle)(struct stage *stage, const struct family *family);
+	int (*kill)(struct stage *stage, const struct family *family);
+	int (*clear)(struct stage *stage, pid_t root);
+};
+
+extern const struct method methods[METHODS];
+
+int stage__open(struct stage *stage, const char *program);
+void stage__close(struct stage *stage);
+bool stage__offers(const struct stage *stage, const struct method *method);
+
+#endif

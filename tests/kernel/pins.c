@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/* pins.c - the pinned maps, looked at past the daemon. */
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "parts.h"
+
+#define PATIENCE 15
+
+/* Keys that come and go meanwhile may be told twice or not: ask of maps at rest. */
+size_t rig__entries(const struct rig *rig, const char *map)
+{
+	autoclose int fd = -1;
+	struct ident key, next;
+	char path[160];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", rig->pins, map);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		cr_assert_fail("%s: %s", path, strerror(errno));
+	for (bool more = bpf_map_get_next_key(fd, NULL, &next) == 0; more;
+	     more = bpf_map_get_next_key(fd, &key, &next) == 0) {
+		key = next;
+		n++;
+	}
+	return n;
+}
+
+void rig__await_entries(const struct rig *rig, const char *map, size_t entries)
+{
+	struct patience patience = rig__patience(PATIENCE);
+	size_t n;
+
+	while ((n = rig__entries(rig, map)) != entries) {
+		if (!rig__retry(&patience))
+			cr_assert_fail("the map %s has %zu entries, %zu were to be", map, n,
+				       entries);
+	}
+}
