@@ -177,12 +177,15 @@ demo: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs
 	@tests/e2e/demo.sh $(BUILD)
 
+# Whatever signals our caller ignores, the tests begin with none ignored.
+RUN := env --default-signal LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+
 # Criterion is told how many at once: the kernel tests start daemons and families of their own.
 check: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs tests
-	$(BUILD)/tests/unit-tests
-	ORPHAND_BUILD=$(BUILD) $(BUILD)/tests/kernel-tests --jobs $(JOBS)
-	ORPHAND_BUILD=$(BUILD) $(BUILD)/tests/e2e-tests --jobs $(JOBS)
+	$(RUN) $(BUILD)/tests/unit-tests
+	$(RUN) ORPHAND_BUILD=$(BUILD) $(BUILD)/tests/kernel-tests --jobs $(JOBS)
+	$(RUN) ORPHAND_BUILD=$(BUILD) $(BUILD)/tests/e2e-tests --jobs $(JOBS)
 
 check-vm: deps
 	@packaging/deps.sh $(DEPS_VM)

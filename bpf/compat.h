@@ -46,6 +46,31 @@ static __always_inline __u64 number_of(const void *pointer)
 }
 
 /*
+ * 7.x: kill(2) and its kin pass SEND_SIG_NOINFO too, as cgroup.kill and the SIGPIPE of a write(2)
+ * do. What system call the sender is in tells them apart. Numbers of x86-64 and i386, or of arm64,
+ * where none of the one is a call of the other that signals. 5.15 brought bpf_task_pt_regs().
+ */
+static __always_inline bool is_in_kill(void)
+{
+	struct pt_regs *regs;
+	long nr;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return false;
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#if defined(__TARGET_ARCH_x86)
+	nr = (long)BPF_CORE_READ(regs, orig_ax);
+	return nr == 62 || nr == 200 || nr == 234 || nr == 129 || nr == 297 || nr == 424 ||
+	       nr == 37 || nr == 238 || nr == 270 || nr == 178 || nr == 335;
+#elif defined(__TARGET_ARCH_arm64)
+	nr = BPF_CORE_READ(regs, syscallno);
+	return nr == 129 || nr == 130 || nr == 131 || nr == 138 || nr == 240 || nr == 424;
+#else
+	return false;
+#endif
+}
+
+/*
  * 7.0: tracepoints no longer keep a task from being preempted, and while one is preempted inside a
  * program, the kernel skips that program for all others on that CPU. There each program is attached
  * twice, as two instances with a guard each: what one misses the other does, and what both have

@@ -57,7 +57,7 @@ static __always_inline void note_sender(struct sender *sender, int sig, __u64 in
 	sender->signal = (__u16)sig;
 	sender->code = 0;
 	if (info_raw == 0)
-		sender->via = VIA_NOINFO;
+		sender->via = is_in_kill() ? VIA_INFO : VIA_NOINFO;
 	else if (info_raw == 1)
 		sender->via = VIA_PRIV;
 	else {

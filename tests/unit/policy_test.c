@@ -277,9 +277,12 @@ Test(cause, origin_of_hand_made_deaths)
 Test(policy, which_kinds_each_cause_wants)
 {
 	static const unsigned wanted[CAUSE_KINDS] = {
-		[CAUSE_KILL] = ON(KILL) | ON(OOM), [CAUSE_SIGNAL] = ON(SIGNAL) | ON(CRASH),
-		[CAUSE_CRASH] = ON(CRASH),	   [CAUSE_OOM] = ON(OOM),
-		[CAUSE_ERROR] = ON(ERROR),	   [CAUSE_EXIT] = ALL,
+		[CAUSE_KILL] = ON(KILL) | ON(OOM),
+		[CAUSE_SIGNAL] = ON(SIGNAL) | ON(CRASH) | ON(KILL) | ON(OOM),
+		[CAUSE_CRASH] = ON(CRASH),
+		[CAUSE_OOM] = ON(OOM),
+		[CAUSE_ERROR] = ON(ERROR),
+		[CAUSE_EXIT] = ALL,
 	};
 
 	for (unsigned set = 0; set <= ALL; set++) {

@@ -42,8 +42,12 @@ int signal__parse(const char *name)
 
 	if (n > 0)
 		return n;
-	if (strncasecmp(name, "SIG", 3) == 0)
+	if (strncasecmp(name, "SIG", 3) == 0) {
 		name += 3;
+		n = parse_number(name, 1, NSIG - 1); /* as signal__name() has one without a name */
+		if (n > 0)
+			return n;
+	}
 	if (strcasecmp(name, "RTMIN") == 0)
 		return SIGRTMIN;
 	if (strncasecmp(name, "RTMIN+", 6) == 0) {

@@ -57,7 +57,7 @@ static const char *fault_of(const struct control_track *request)
 		return "no cause, or one that is not known, is asked for";
 	if (policy->signal < 1 || policy->signal > 64)
 		return "there is no such signal";
-	if (policy->grace > 86400 * NS_PER_SEC)
+	if (policy->grace > POLICY_LONGEST_GRACE)
 		return "the grace is longer than a day";
 	if (policy->flags & ~(uint32_t)TREE_ANY)
 		return "an unknown scope is asked for";

@@ -433,6 +433,8 @@ static int read_rule_text(struct reader *reader, yaml_node_t *node, const char *
 		if (clock__parse_duration(text, &grace))
 			return complain(reader, node->start_mark,
 					"'%.60s' is no duration; write 500ms, 5s, 2m", text);
+		if (grace > POLICY_LONGEST_GRACE)
+			return complain(reader, node->start_mark, "grace is at most a day");
 		rule->policy.grace = grace;
 		return 0;
 	}
@@ -534,6 +536,8 @@ static int read_section(struct reader *reader, const char *section, yaml_node_t 
 {
 	yaml_node_pair_t *pair;
 
+	if (map->type == YAML_SCALAR_NODE && !map->data.scalar.length)
+		return 0; /* every key of it commented out */
 	if (map->type != YAML_MAPPING_NODE)
 		return complain(reader, map->start_mark, "%s takes keys and values", section);
 	for (pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++) {

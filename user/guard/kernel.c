@@ -69,6 +69,7 @@ static int read_state(struct kernel *kernel, char *error, size_t size)
 	if (kernel->state < 0) {
 		/* None, or one that died half-way through making them: nothing is lost. */
 		pins__remove_links(kernel->pin_dir, NULL);
+		kernel->makes = true;
 		return 0;
 	}
 	if (bpf_map_lookup_elem(kernel->state, &zero, &state))
@@ -381,7 +382,7 @@ int kernel__open(struct kernel **out, const struct config *config, char *error, 
 	if (err) {
 		explain(err, error, size);
 		/* What we made ourselves serves nobody; what was there before stays. */
-		kernel__close(kernel, kernel->lock >= 0 && !kernel->took_over);
+		kernel__close(kernel, kernel->makes);
 		return err;
 	}
 	*out = kernel;

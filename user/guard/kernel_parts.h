@@ -19,6 +19,7 @@ struct kernel {
 	bool strikes;
 	bool refuses;
 	bool took_over;
+	bool makes;	       /* nothing was there: the pins are ours to make, and to remove */
 	bool twice;	       /* programs can be skipped: each is attached twice */
 	uint64_t missed[4][2]; /* of each pair of instances, at the last look */
 	kernel_record_fn on_record;

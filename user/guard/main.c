@@ -72,10 +72,10 @@ static int parse_options(int argc, char **argv, struct options *options)
 		{},
 	};
 	enum log_level level = LOG_LEVEL_INFO;
-	int option;
+	int option, at = optind; /* of the word that is read */
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+	for (; (option = getopt_long(argc, argv, "+:h", known, NULL)) != -1; at = optind) {
 		switch (option) {
 		case 'c':
 			options->config = optarg;
@@ -101,12 +101,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			fputs(usage, stdout);
 			return EXIT_OK;
 		case ':':
-			return bad_usage("a value is missing behind", argv[optind - 1]);
+			return bad_usage("a value is missing behind", argv[at]);
 		default:
-			if (optopt) /* a short one, perhaps of several in one word */
-				return bad_usage("unknown option",
-						 (char[]){ '-', (char)optopt, '\0' });
-			return bad_usage("unknown option", argv[optind - 1]);
+			return bad_usage("unknown option", argv[at]);
 		}
 	}
 	if (optind < argc)

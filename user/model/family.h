@@ -97,8 +97,8 @@ void family__drop_tree(struct family *family, struct tree *tree,
 		       void (*let_go)(void *context, struct proc *proc), void *context);
 
 /* Enters a process (or returns the one that is there): under its parent when that is known,
- * inheriting image, flags and doom from it. An older process of the same pid is dropped first
- * through gone (may be NULL). NULL without memory or for a pid out of range. */
+ * inheriting image, flags and doom from it. NULL without memory, for a pid out of range, and while
+ * an older process of the same pid is there: the caller lets that one go first. */
 struct proc *family__add_proc(struct family *family, struct ident id, struct ident parent,
 			      struct tree *tree);
 void family__set_image(struct proc *proc, struct image *image); /* takes the reference */

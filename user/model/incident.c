@@ -101,7 +101,8 @@ void incident__make_id(struct incident *incident, const char *boot_id, uint64_t 
 	uint64_t high;
 
 	low = hash(low, &incident->death.who, sizeof(incident->death.who));
-	high = hash(low, &incident->death.at, sizeof(incident->death.at));
+	low = hash(low, &incident->death.at, sizeof(incident->death.at));
+	high = hash(low, "", 1);
 	format_ulid(incident->id, realtime / NS_PER_MS, high, low);
 }
 

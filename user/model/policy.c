@@ -135,15 +135,15 @@ bool policy__wants(uint16_t on, enum cause_kind kind)
 	uint16_t also = 0;
 
 	switch (kind) {
-	case CAUSE_OOM:
-		also = 1U << CAUSE_KILL;
+	case CAUSE_OOM: /* kill: SIGKILL from anybody; signal: any fatal signal */
+		also = 1U << CAUSE_KILL | 1U << CAUSE_SIGNAL;
 		break;
+	case CAUSE_KILL:
 	case CAUSE_CRASH:
 		also = 1U << CAUSE_SIGNAL;
 		break;
 	case CAUSE_ERROR: /* exit: any end */
 	case CAUSE_EXIT:
-	case CAUSE_KILL:
 	case CAUSE_SIGNAL:
 	default:
 		break;

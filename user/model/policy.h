@@ -21,6 +21,8 @@ int policy__parse_scope(const char *text, uint32_t *flags);
 /* A first signal other than SIGKILL is of no use without time to heed it: 5 s, unless said. */
 #define POLICY_DEFAULT_GRACE (5 * 1000000000ULL)
 
+#define POLICY_LONGEST_GRACE (86400 * 1000000000ULL)
+
 /* "kill,signal" for on; the text of a single kind. */
 void policy__format_on(uint16_t on, char *text, size_t size);
 const char *cause__name(enum cause_kind kind);
@@ -33,7 +35,7 @@ enum cause_kind cause__kind(const struct death *death);
 enum cause_origin cause__origin(const struct death *death);
 
 /* Whether the policy wants this death's survivors ended: SIGKILL "from anybody" includes the OOM
- * killer's, and "signal" includes those that dump core. */
+ * killer's, and "any fatal signal" SIGKILL and those that dump core. */
 bool policy__wants(uint16_t on, enum cause_kind kind);
 
 #endif
