@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +314,20 @@ static struct incident *open_incident(struct guard *guard, struct tree *tree,
 	return incident;
 }
 
+/* Those who are being killed are many, and each wants the CPU for its exit: the sweep must not wait
+ * in line behind them. A no is no matter. */
+static void sweep_first(struct incident *incident, struct proc *below, struct sweep *sweep)
+{
+	struct sched_param before, first = { .sched_priority = 1 };
+	int policy = sched_getscheduler(0);
+	bool raised = policy >= 0 && sched_getparam(0, &before) == 0 &&
+		      sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) == 0;
+
+	each_survivor(incident, below, strike_first, sweep);
+	if (raised)
+		sched_setscheduler(0, policy, &before);
+}
+
 static void end_survivors(struct guard *guard, struct incident *incident, struct proc *below)
 {
 	const struct policy *policy = &incident->policy;
@@ -324,7 +339,7 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 		turn_hard(guard, incident, incident->opened);
 	if (!incident->whole)
 		proc__each_below(below, doom_one, &sweep);
-	each_survivor(incident, below, strike_first, &sweep);
+	sweep_first(incident, below, &sweep);
 	incident->due = clock__boottime() + (incident->hard ? AGAIN : policy->grace);
 }
 

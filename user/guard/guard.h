@@ -23,6 +23,8 @@ struct guard {
 	struct journal journal;
 	sd_event *loop;
 	struct control *control;
+	sd_event_source *ring;
+	sd_event_source *pause_timer; /* until the ring is read again */
 	sd_event_source *ender_timer;
 	sd_event_source *resync_timer;
 	sd_event_source *patrol_timer; /* on kernels that can skip programs */
