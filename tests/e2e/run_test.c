@@ -104,16 +104,25 @@ Test(run, signals_descriptors_and_folder_are_as_they_were)
 #define LOOK "grep ^SigIgn /proc/self/status"
 #define IGNORING "trap '' HUP PIPE INT; \"$0/orphanctl\" --socket \"$1\" run -- " LOOK "; " LOOK
 
+/* What a line "SigIgn:\t..." says, but for the two signals that glibc keeps to itself: whoever was
+ * spawned by make(1) has them ignored. */
+static uint64_t ignored(const char *line)
+{
+	return strtoull(line + strlen("SigIgn:\t"), NULL, 16) & ~(3ULL << 31);
+}
+
 Test(run, ignored_signals_stay_ignored)
 {
-	static const char line[] = "SigIgn:\t0000000000001003\n";
 	autorig struct rig *rig = rig__start();
 	const struct said *said =
 		user__run(rig, "/bin/sh", "-c", IGNORING, user__build(), rig__socket(rig));
+	const char *second;
 
 	said__done(said);
-	cr_assert_eq(strncmp(said->out, line, strlen(line)), 0, "%s", said->out);
-	cr_assert_str_eq(said->out + strlen(line), line);
+	second = strchr(said->out, '\n');
+	cr_assert_not_null(second, "%s", said->out);
+	cr_assert_eq(ignored(said->out), 0x1003, "%s", said->out);
+	cr_assert_eq(ignored(second + 1), 0x1003, "%s", said->out);
 }
 
 /* The tree goes with the command: an ordinary end touches nobody. */
