@@ -287,7 +287,8 @@ int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **
 	}
 	if (pid)
 		return -ESRCH;
-	qsort(all, n, sizeof(*all), by_start);
+	if (n)
+		qsort(all, n, sizeof(*all), by_start);
 	*count = n;
 	*rows = STEAL(all);
 	return 0;
