@@ -12,6 +12,9 @@ CC      ?= gcc
 CLANG   ?= clang
 JOBS    ?= $(shell nproc)
 
+# bpftool lies in sbin.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 # V=1 shows the commands.
 Q   := $(if $(V),,@)
 say = @printf '  %-5s %s\n' $(1) $@
