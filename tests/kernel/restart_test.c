@@ -108,17 +108,19 @@ Test(restart, a_death_meanwhile_is_told_as_it_was_and_once)
 Test(restart, a_guard_killed_in_grace_leaves_nobody)
 {
 	autorig struct rig *rig = rig__start();
-	pid_t root =
-		rig__run(rig, POLICY(.on = ON(KILL), .signal = SIGTERM, .grace = 500 * NS_PER_MS),
-			 "fork 2 { heed TERM { as termed sleep } as stray sleep } fork { ignore "
-			 "TERM as stray sleep } as root sleep");
+	pid_t root = rig__run(
+		rig,
+		POLICY(.on = ON(KILL), .signal = SIGTERM, .grace = rig__seconds(2) * NS_PER_SEC),
+		"fork 3 { ignore TERM as stray sleep } as root sleep");
+	const struct band *strays = rig__meet(rig, "stray", 3);
 
 	rig__meet(rig, "root", 1);
-	rig__meet(rig, "stray", 3);
 	kill(root, SIGKILL);
-	rig__meet(rig, "termed", 2);
-	restart(rig);
-	cr_assert(rig__all_gone(rig__meet(rig, "stray", 3)));
+	rig__await_event(rig, EVENT_SURVIVOR_SIGNALLED, strays->one[0].pid);
+	rig__daemon_kill(rig);
+	cr_assert(rig__all_live(strays));
+	rig__daemon_start(rig);
+	cr_assert(rig__all_gone(strays));
 	cr_assert_eq(rig__closed(rig, root)->row.outcome, INCIDENT_CLEARED);
 	cr_assert_eq(rig__incidents(rig, root), 1);
 	cr_assert(rig__closed(rig, root)->row.reconstructed);

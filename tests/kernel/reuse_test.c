@@ -179,8 +179,8 @@ Test(reuse, between_the_first_signal_and_the_last)
 	while (goes_on(&innocents)) {
 		pid_t root = rig__run(
 			rig, POLICY(.on = ON(KILL), .signal = SIGTERM, .grace = 150 * NS_PER_MS),
-			"fork %d { heed TERM { as termed sleep } as victim sleep } fork { ignore TERM "
-			"as stray sleep } as root sleep",
+			"fork %d { ignore TERM as victim sleep } fork { ignore TERM as stray sleep } as "
+			"root sleep",
 			BROOD);
 		const struct band *victims = rig__meet(rig, "victim", BROOD);
 		const struct band *stray = rig__meet(rig, "stray", 1);
@@ -188,7 +188,7 @@ Test(reuse, between_the_first_signal_and_the_last)
 		rig__meet(rig, "root", 1);
 		kill(root, SIGKILL);
 		rig__join(root);
-		rig__meet(rig, "termed", BROOD);
+		rig__await_event(rig, EVENT_SURVIVOR_SIGNALLED, victims->one[0].pid);
 		if (halted)
 			rig__daemon_halt(rig);
 		end_and_hand_on(&innocents, victims);
