@@ -20,7 +20,7 @@ TestSuite(reuse, .timeout = 40);
 
 #define BROOD 8 /* pids that change hands in a round */
 #define MOST 400
-#define STEP (2 * NS_PER_SEC)
+#define STEP (1500 * NS_PER_MS)
 
 struct innocents {
 	size_t n;

@@ -101,12 +101,14 @@ Test(threads, many_killed_at_once_are_one_incident, .timeout = 120)
 	autorig struct rig *rig = rig__start();
 
 	for (size_t round = 0; round < rounds; round++) {
-		pid_t root = rig__run(
-			rig, ON_KILL,
-			"fork { setsid as stray sleep } thread 64 { sleep } as root sleep");
-		const struct band *stray = rig__meet(rig, "stray", 1);
+		pid_t root =
+			rig__run(rig, ON_KILL,
+				 "fork { setsid as stray sleep } await stray 1 thread 64 { sleep } "
+				 "as root sleep");
+		const struct band *stray;
 
 		rig__meet(rig, "root", 1);
+		stray = rig__meet(rig, "stray", 1);
 		kill(root, SIGKILL);
 		cr_assert_eq(rig__join(root), SIGKILL);
 		cr_assert(rig__all_gone(stray), "round %zu", round);
