@@ -65,12 +65,14 @@ static void see_nobody_hurt(struct innocents *innocents)
 {
 	cr_assert_gt(innocents->n, 0);
 	for (size_t i = 0; i < innocents->n; i++) {
-		int status;
+		bool lives = waitpid(innocents->pid[i], NULL, WNOHANG) == 0;
 
-		cr_expect_eq(waitpid(innocents->pid[i], &status, WNOHANG), 0,
-			     "the innocent %d of %zu was hurt", innocents->pid[i], innocents->n);
+		cr_expect(lives, "the innocent %d of %zu was hurt", innocents->pid[i],
+			  innocents->n);
+		if (!lives)
+			continue;
 		kill(innocents->pid[i], SIGKILL);
-		waitpid(innocents->pid[i], &status, 0);
+		waitpid(innocents->pid[i], NULL, 0);
 	}
 }
 
