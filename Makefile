@@ -38,7 +38,8 @@ pkg_libs   = $$(pkg-config --libs $(1))
 
 ARCH     := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 # v2: the oldest kernel that we serve, 5.10, knows no newer atomics than clang makes from it.
-BPF_FLAGS := -target bpf -mcpu=v2 -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
+BPF_CPU   := v2
+BPF_FLAGS  = -target bpf -mcpu=$(BPF_CPU) -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
              -Wno-unused-parameter -Wno-missing-declarations -Iinclude -I. -Ibpf
 
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
@@ -55,7 +56,7 @@ BENCH := $(filter-out %.bpf.o,$(call objs,tests/bench/*.c))
 
 PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
-            $(BUILD)/tests/actor
+            $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
 .PHONY: all help deps demo check check-vm model bench lint format sanitize install clean programs tests
 .DELETE_ON_ERROR:
@@ -78,15 +79,21 @@ tests: $(TESTS)
 
 # ---- the BPF object and its skeleton
 
-$(BUILD)/orphand.bpf.o: bpf/orphand.bpf.c $(wildcard bpf/*.h) include/orphand/records.h vmlinux.h
+BPF_OBJECTS := $(BUILD)/orphand.bpf.o $(BUILD)/next/orphand.bpf.o $(BUILD)/empty.bpf.o
+
+$(BUILD)/orphand.bpf.o $(BUILD)/next/orphand.bpf.o: bpf/orphand.bpf.c $(wildcard bpf/*.h) \
+		include/orphand/records.h
+$(BUILD)/empty.bpf.o: tests/bench/empty.bpf.c
+
+$(BPF_OBJECTS): vmlinux.h
 	@mkdir -p $(@D)
 	$(call say,BPF)
-	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
+	$(Q)$(CLANG) $(BPF_FLAGS) -c $(filter %.c,$^) -o $@
 	$(Q)llvm-strip -g $@
 
-$(BUILD)/orphand.skel.h: $(BUILD)/orphand.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL)
-	$(Q)bpftool gen skeleton $< name orphand_bpf > $@
+	$(Q)bpftool gen skeleton $< name $(notdir $*)_bpf > $@
 
 # Committed; made anew only when asked for by name.
 ifneq ($(filter vmlinux.h,$(MAKECMDGOALS)),)
@@ -141,15 +148,17 @@ $(BUILD)/tests/actor: $(ACTOR) $(BUILD)/obj/user/base/text.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lpthread -o $@
 
-$(BUILD)/empty.bpf.o: tests/bench/empty.bpf.c vmlinux.h
-	$(call say,BPF)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
-	$(Q)llvm-strip -g $@
+# What a test upgrades to: the same programs compiled to other code.
+$(BUILD)/next/orphand.bpf.o: BPF_CPU := v1
 
-$(BUILD)/empty.skel.h: $(BUILD)/empty.bpf.o
-	$(call say,SKEL)
-	$(Q)bpftool gen skeleton $< name empty_bpf > $@
+$(BUILD)/next/kernel.o: user/guard/kernel.c $(BUILD)/next/orphand.skel.h
+	$(call say,CC)
+	$(Q)$(CC) -I$(BUILD)/next $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
+
+$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(MODEL) $(BASE)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
 $(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
 

@@ -83,7 +83,6 @@ struct member {
 
 enum tree_flags {
 	TREE_ANY = 1 << 0,	   /* scope: any */
-	TREE_RELEASED = 1 << 1,	   /* watched no more; kept until its last member is gone */
 	TREE_PROVISIONAL = 1 << 2, /* made by an exec; the guard has not matched the rules yet */
 	TREE_RULE = 1 << 3,	   /* made by a rule, not by hand */
 };

@@ -222,11 +222,9 @@ Test(actor, another_user_and_a_kill_by_role)
 Test(actor, breeders_breed_until_they_are_stopped)
 {
 	autorig struct rig *rig = rig__start(.bare = true);
-	struct patience patience = rig__patience(10);
 
 	rig__spawn(rig, "undertake { fork 2 { comet } fork 2 { storm } }");
-	while (rig__beats(rig) < 1000)
-		cr_assert(rig__retry(&patience), "%u births", rig__beats(rig));
+	rig__await_births(rig, 1000);
 }
 
 /* A guard of the guards: what has no end of its own is ended by its alarm. */

@@ -11,14 +11,6 @@ TestSuite(breeders, .timeout = 40);
 
 #define LONG (3600 * NS_PER_SEC) /* nobody waits for its end */
 
-static void await_births(struct rig *rig, uint32_t births)
-{
-	struct patience patience = rig__patience(15);
-
-	while (rig__beats(rig) < births)
-		cr_assert(rig__retry(&patience), "%u births", rig__beats(rig));
-}
-
 /* The daemon, and whoever stands above the members and reaps: their dead are many. */
 #define OTHERS 2
 
@@ -42,7 +34,7 @@ static void end_breeders(const struct policy *policy, const char *breeders)
 	root = rig__pid(rig, "root");
 	cr_assert_gt(rig__track(rig, root, policy, "breeders"), 0, "%s", rig__why(rig));
 	rig__open_gate(rig, 1);
-	await_births(rig, 300);
+	rig__await_births(rig, 300);
 	kill(root, SIGKILL);
 	incident = rig__closed(rig, root);
 	cr_assert_eq(incident->row.outcome, INCIDENT_CLEARED);
@@ -96,7 +88,7 @@ Test(breeders, end_under_a_member_whose_death_counts)
 				POLICY(.on = ON(KILL), .signal = SIGKILL, .flags = TREE_ANY), ""),
 		     0, "%s", rig__why(rig));
 	rig__open_gate(rig, 1);
-	await_births(rig, 300);
+	rig__await_births(rig, 300);
 	kill(shell, SIGKILL);
 	cr_assert_eq(rig__closed(rig, shell)->row.outcome, INCIDENT_CLEARED);
 	see_nobody_left(rig, OTHERS + 1);

@@ -21,15 +21,6 @@ static void see_loss_told(struct rig *rig)
 	rig__await_event(rig, EVENT_EVENTS_LOST, 0);
 }
 
-static void await_more_births(struct rig *rig, uint32_t more)
-{
-	struct patience patience = rig__patience(15);
-	uint32_t enough = rig__beats(rig) + more;
-
-	while (rig__beats(rig) < enough)
-		cr_assert(rig__retry(&patience), "%u births", rig__beats(rig));
-}
-
 static void die_unseen(const struct policy *policy, const char *breeders)
 {
 	autorig struct rig *rig = rig__start(.ring = SMALL);
@@ -43,10 +34,10 @@ static void die_unseen(const struct policy *policy, const char *breeders)
 	rig__daemon_halt(rig);
 	rig__open_gate(rig, 1);
 	rig__meet(rig, "stray", 20);
-	await_more_births(rig, 300);
+	rig__await_births(rig, 300);
 	kill(root, SIGKILL);
 	cr_assert(rig__all_gone(rig__meet(rig, "root", 1)));
-	await_more_births(rig, 50);
+	rig__await_births(rig, 50);
 	rig__daemon_resume(rig);
 	incident = rig__closed(rig, root);
 	cr_assert_eq(incident->row.outcome, INCIDENT_CLEARED);
@@ -128,9 +119,9 @@ Test(loss, is_healed_in_the_midst_of_a_storm)
 	rig__meet(rig, "stray", 5);
 	for (int i = 0; i < 3; i++) {
 		rig__daemon_halt(rig);
-		await_more_births(rig, 200);
+		rig__await_births(rig, 200);
 		rig__daemon_resume(rig);
-		await_more_births(rig, 50);
+		rig__await_births(rig, 50);
 	}
 	rig__await_log(rig, "records were lost");
 	cr_assert(rig__tree_of(rig, root, &(struct control_tree_row){}));

@@ -208,6 +208,113 @@ Test(restart, ends_inner_and_outer_that_died_meanwhile)
 	assert_no_trace_in_the_maps(rig);
 }
 
+/* ---- upgraded */
+
+static bool is_left(uint32_t id, int (*open_by_id)(uint32_t id))
+{
+	struct patience patience = rig__patience(10);
+
+	do {
+		autoclose int fd = open_by_id(id);
+
+		if (fd < 0)
+			return false;
+	} while (rig__retry(&patience)); /* the kernel lets them go a little later */
+	return true;
+}
+
+/* The programs that the pinned links run: the kernel's number and a hash of the code of each. */
+struct code {
+	size_t n;
+	uint32_t id[16];
+	uint8_t tag[16][BPF_TAG_SIZE];
+};
+
+static void note_program(struct code *code, const char *path)
+{
+	autoclose int link = bpf_obj_get(path), program = -1;
+	struct bpf_link_info link_info = {};
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(link_info);
+
+	cr_assert_geq(link, 0, "%s: %s", path, strerror(errno));
+	cr_assert_eq(bpf_obj_get_info_by_fd(link, &link_info, &len), 0);
+	program = bpf_prog_get_fd_by_id(link_info.prog_id);
+	len = sizeof(info);
+	cr_assert_eq(bpf_obj_get_info_by_fd(program, &info, &len), 0);
+	cr_assert_lt(code->n, 16);
+	code->id[code->n] = info.id;
+	memcpy(code->tag[code->n++], info.tag, sizeof(info.tag));
+}
+
+static void note_code(struct code *code, const char *folder)
+{
+	autoclosedir DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	cr_assert(dir, "%s", folder);
+	while ((entry = readdir(dir))) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (strncmp(entry->d_name, "links_", 6) == 0)
+			note_code(code, path);
+		else if (strstr(folder, "/links_") && entry->d_name[0] != '.')
+			note_program(code, path);
+	}
+}
+
+static size_t common_tags(const struct code *one, const struct code *other)
+{
+	size_t common = 0;
+
+	for (size_t i = 0; i < one->n; i++) {
+		for (size_t k = 0; k < other->n; k++)
+			common += memcmp(one->tag[i], other->tag[k], BPF_TAG_SIZE) == 0;
+	}
+	return common;
+}
+
+/* Its programs take the place of the old ones while the family breeds, and nobody is missed. */
+Test(restart, an_upgrade_runs_its_own_programs_and_keeps_the_trees)
+{
+	autorig struct rig *rig = rig__start();
+	struct control_tree_row before, after;
+	struct code old = {}, new = {};
+	const struct incident *incident;
+	pid_t root;
+
+	rig__spawn(rig, "undertake { fork { as root gate 1 fork { storm } fork { comet } fork { "
+			"gate 2 fork { setsid as late sleep } sleep } sleep } }");
+	root = rig__pid(rig, "root");
+	cr_assert_gt(rig__track(rig, root, ON_KILL, "breeders"), 0, "%s", rig__why(rig));
+	cr_assert(rig__tree_of(rig, root, &before));
+	rig__open_gate(rig, 1);
+	rig__await_births(rig, 100);
+	note_code(&old, rig__pins(rig));
+	rig__daemon_kill(rig);
+	rig__await_births(rig, 100);
+	rig__upgrade(rig);
+	rig__daemon_start(rig);
+	note_code(&new, rig__pins(rig));
+	cr_assert_eq(new.n, old.n, "a link for a link");
+	cr_assert_lt(common_tags(&old, &new), old.n, "the code is the same");
+	for (size_t i = 0; i < old.n; i++)
+		cr_expect_not(is_left(old.id[i], bpf_prog_get_fd_by_id), "an old program is left");
+	cr_assert(rig__tree_of(rig, root, &after));
+	cr_assert_eq(after.id, before.id);
+	rig__open_gate(rig, 2);
+	rig__meet(rig, "late", 1);
+	rig__await_births(rig, 100);
+	kill(root, SIGKILL);
+	incident = rig__closed(rig, root);
+	cr_assert_eq(incident->row.outcome, INCIDENT_CLEARED);
+	cr_assert_not(incident->row.reconstructed);
+	cr_assert(rig__all_gone(rig__meet(rig, "late", 1)));
+	cr_assert_eq(rig__marked(rig), 2, "besides the daemon and the undertaker, somebody lives");
+	assert_no_trace_in_the_maps(rig);
+}
+
 /* ---- stopped for a while: it is the same guard, and nothing needs to be reconstructed */
 
 Test(restart, a_halted_guard_makes_up_for_it)
@@ -349,19 +456,6 @@ static void note_pins(struct traces *traces, const char *folder)
 		else
 			note_pin(traces, path);
 	}
-}
-
-static bool is_left(uint32_t id, int (*open_by_id)(uint32_t id))
-{
-	struct patience patience = rig__patience(10);
-
-	do {
-		autoclose int fd = open_by_id(id);
-
-		if (fd < 0)
-			return false;
-	} while (rig__retry(&patience)); /* the kernel lets them go a little later */
-	return true;
 }
 
 static void assert_no_trace(const struct traces *traces)

@@ -392,6 +392,13 @@ const char *rig__program(const struct rig *rig)
 	return rig->program;
 }
 
+void rig__upgrade(struct rig *rig)
+{
+	int folder = (int)(strrchr(rig->actor, '/') - rig->actor);
+
+	snprintf(rig->program, sizeof(rig->program), "%.*s/orphand-next", folder, rig->actor);
+}
+
 /* ---- from beginning to end */
 
 /* A failed assertion ends the test's process by way of exit(): wait for the janitor there, so that
@@ -611,6 +618,17 @@ void rig__open_gate(struct rig *rig, unsigned gate)
 uint32_t rig__beats(const struct rig *rig)
 {
 	return atomic_load(&rig->ledger->beats);
+}
+
+void rig__await_births(struct rig *rig, uint32_t more)
+{
+	struct patience patience = rig__patience(PATIENCE);
+	uint32_t enough = rig__beats(rig) + more;
+
+	while (rig__beats(rig) < enough) {
+		if (!rig__retry(&patience))
+			cr_assert_fail("%u births, %u expected", rig__beats(rig), enough);
+	}
 }
 
 size_t rig__marked(const struct rig *rig)

@@ -70,6 +70,9 @@ const char *rig__pins(const struct rig *rig);
 const char *rig__socket(const struct rig *rig);
 const char *rig__program(const struct rig *rig); /* orphand itself */
 
+/* The next start is of a build with the same layout and other BPF code. */
+void rig__upgrade(struct rig *rig);
+
 /* Stopped, it hears and does nothing; both return when it is so. */
 void rig__daemon_halt(struct rig *rig);
 void rig__daemon_resume(struct rig *rig);
@@ -98,7 +101,8 @@ __attribute__((format(printf, 2, 3))) pid_t rig__spawn(struct rig *rig, const ch
 void rig__next_play(struct rig *rig);
 
 void rig__open_gate(struct rig *rig, unsigned gate);
-uint32_t rig__beats(const struct rig *rig);
+uint32_t rig__beats(const struct rig *rig); /* births of breeders so far */
+void rig__await_births(struct rig *rig, uint32_t more);
 
 /* Waits for the end of a child of the test: its status, as wait(2) has it. */
 int rig__join(pid_t pid);

@@ -26,19 +26,11 @@ static void clear_list(struct list *list)
 	table__clear(&list->table);
 }
 
-static const char *state_of(const struct control_tree_row *row)
-{
-	if (row->flags & TREE_RELEASED)
-		return "released";
-	return row->root_alive ? "watched" : "root gone";
-}
-
 static void add_tree(struct list *list, const struct control_tree_row *row)
 {
 	const struct screen *screen = &list->ctl->screen;
 	const struct control_host *host = &list->ctl->context.host;
 	struct table *table = &list->table;
-	bool watched = row->root_alive && !(row->flags & TREE_RELEASED);
 
 	fprintf(table__cell(table, COLOUR_STRONG), "%" PRIu32, row->id);
 	print__field(table__cell(table, COLOUR_PLAIN), row->name);
@@ -49,7 +41,8 @@ static void add_tree(struct list *list, const struct control_tree_row *row)
 	else
 		print__time(table__cell(table, COLOUR_PLAIN), host, row->since);
 	fprintf(table__cell(table, COLOUR_PLAIN), "%" PRIu32, row->members);
-	fputs(state_of(row), table__cell(table, watched ? COLOUR_GOOD : COLOUR_WARN));
+	fputs(row->root_alive ? "watched" : "root gone",
+	      table__cell(table, row->root_alive ? COLOUR_GOOD : COLOUR_WARN));
 	print__command(table__cell(table, COLOUR_PLAIN), &row->image);
 }
 
@@ -279,8 +272,6 @@ static void print_view_head(struct view *view)
 	print__when(stdout, screen, &view->ctl->context.host, tree->since);
 	if (tree->outer)
 		printf(", within tree %" PRIu32, tree->outer);
-	if (tree->flags & TREE_RELEASED)
-		fputs(", released", stdout);
 	fputs(": ", stdout);
 	print_policy(&tree->policy);
 	fputc('\n', stdout);

@@ -392,6 +392,7 @@ static void answer_stats(struct client *client)
 	send_counter(client, "signals_failed", guard->signals_failed);
 	send_counter(client, "events_lost", lost);
 	send_counter(client, "resyncs", guard->resyncs);
+	send_counter(client, "runs_skipped", guard->runs_skipped);
 	for (int i = 0; i < COUNTERS; i++)
 		send_counter(client, counter_names[i], values.n[i]);
 	client__end(client, 0, 0, "");

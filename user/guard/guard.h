@@ -42,6 +42,7 @@ struct guard {
 	uint16_t reading;		/* mark of the newest whole reading */
 	struct counter_values counters; /* as of the last look */
 	uint64_t resyncs;
+	uint64_t runs_skipped; /* by the kernel, of both instances of a program: no more than this */
 	uint64_t loss_said;
 	uint64_t signals_sent;
 	uint64_t signals_failed;

@@ -423,6 +423,7 @@ void resync__look(struct guard *guard)
 	struct counter_values now;
 	uint64_t lost, missed = kernel__missed(guard->kernel);
 
+	guard->runs_skipped += missed;
 	if (kernel__counters(guard->kernel, &now))
 		return;
 	lost = losses(&now) - losses(&guard->counters);

@@ -625,8 +625,6 @@ static struct json_object *make_tree_root(const struct json_context *context,
 
 static const char *tree_state(uint32_t flags)
 {
-	if (flags & TREE_RELEASED)
-		return "released";
 	return flags & TREE_PROVISIONAL ? "provisional" : "watched";
 }
 
