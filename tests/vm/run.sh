@@ -85,7 +85,7 @@ make_initramfs() {
 	cp "$busybox" "$root/bin/busybox"
 	cp "$here/init" "$root/init"
 
-	for program in "$build/orphand" "$build/orphanctl" "$build/tests/actor"; do
+	for program in "$build/orphand" "$build/orphanctl" "$build/tests/actor" "$build/tests/orphand-next"; do
 		[[ ! -x $program ]] || companions+=("$program")
 	done
 	for program in "${programs[@]}" "${companions[@]}"; do
@@ -130,8 +130,10 @@ run_kernel() {
 		return
 	fi
 
+	# thread=single: two CPUs, one thread that emulates them. With a thread for each, QEMU before 8.1 can run code that
+	# was just patched as it stood before, and a kernel that attaches and detaches programs ends in "Oops: int3".
 	# lsm=: Debian leaves bpf out. -cpu max: what TCG can. A panic reboots at once, which ends QEMU.
-	timeout --kill-after=5 "$deadline" qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1024 \
+	timeout --kill-after=5 "$deadline" qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 1024 \
 		-display none -no-reboot -nodefaults -serial "file:$log" -serial "file:$results" \
 		-kernel "$vmlinuz" -initrd "$work/initramfs" \
 		-append "console=ttyS0 quiet panic=-1 lsm=landlock,lockdown,yama,apparmor,bpf" \
