@@ -269,8 +269,11 @@ static size_t common_tags(const struct code *one, const struct code *other)
 	size_t common = 0;
 
 	for (size_t i = 0; i < one->n; i++) {
+		bool found = false;
+
 		for (size_t k = 0; k < other->n; k++)
-			common += memcmp(one->tag[i], other->tag[k], BPF_TAG_SIZE) == 0;
+			found |= memcmp(one->tag[i], other->tag[k], BPF_TAG_SIZE) == 0;
+		common += found;
 	}
 	return common;
 }
