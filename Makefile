@@ -91,7 +91,7 @@ $(BPF_OBJECTS): vmlinux.h
 	$(Q)$(CLANG) $(BPF_FLAGS) -c $(filter %.c,$^) -o $@
 	$(Q)llvm-strip -g $@
 
-$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+$(BPF_OBJECTS:.bpf.o=.skel.h): %.skel.h: %.bpf.o
 	$(call say,SKEL)
 	$(Q)bpftool gen skeleton $< name $(notdir $*)_bpf > $@
 
