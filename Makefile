@@ -126,7 +126,7 @@ $(BUILD)/orphanctl: $(CTL) $(JSON) $(MODEL) $(BASE)
 # ---- tests
 
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
-GUARD_PARTS = $(BUILD)/obj/user/guard/config.o
+GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
 $(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)

@@ -8,7 +8,6 @@ int census(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct task_row row = {};
-	struct pid *session;
 
 	if (!task || task->pid != task->tgid)
 		return 0;
@@ -16,8 +15,7 @@ int census(struct bpf_iter__task *ctx)
 	row.parent = ident_of(task->real_parent);
 	row.uid = task->cred->uid.val;
 	read_vpid(task, &row.vpid, &row.pid_ns);
-	session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID]);
-	row.sid = session ? (__u32)BPF_CORE_READ(session, numbers[0].nr) : 0;
+	row.sid = session_of(task);
 	if (task->signal->live.counter > 0)
 		row.flags |= TASK_ALIVE;
 	if (task->flags & PF_KTHREAD)

@@ -27,6 +27,8 @@ static __always_inline void fill_death(struct death *death, struct task_struct *
 	death->exit_code = exit_code_of(task);
 	death->uid = task->cred->uid.val;
 	read_vpid(task, &death->vpid, &death->pid_ns);
+	death->cgroup = bpf_get_current_cgroup_id();
+	death->sid = session_of(task);
 	bpf_probe_read_kernel_str(death->comm, sizeof(death->comm), task->group_leader->comm);
 	fill_sender(death);
 }

@@ -121,6 +121,7 @@ static __always_inline void read_image(struct image_value *image, struct task_st
 {
 	image->uid = task->cred->uid.val;
 	image->gid = task->cred->gid.val;
+	image->cgroup = bpf_get_current_cgroup_id();
 	bpf_probe_read_kernel_str(image->comm, sizeof(image->comm), task->comm);
 	read_args(image, task);
 }

@@ -40,6 +40,14 @@ static __always_inline void read_vpid(struct task_struct *task, __u32 *vpid, __u
 	*pid_ns = BPF_CORE_READ(own, ns, ns.inum);
 }
 
+/* The session's leader's pid, 0 when there is none. */
+static __always_inline __u32 session_of(struct task_struct *task)
+{
+	struct pid *session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID]);
+
+	return session ? (__u32)BPF_CORE_READ(session, numbers[0].nr) : 0;
+}
+
 /* As wait(2) will tell it: a group's exit outranks that of its last thread. */
 static __always_inline __u32 exit_code_of(struct task_struct *task)
 {

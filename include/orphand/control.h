@@ -16,7 +16,7 @@
 #include <orphand/records.h>
 
 /* Raised with every change of a record; a peer of another version is refused in words. */
-#define CONTROL_VERSION 1
+#define CONTROL_VERSION 2
 
 #define CONTROL_SOCKET "/run/orphand/control.sock"
 
@@ -101,7 +101,9 @@ struct control_host {
 
 struct control_image {
 	__u32 uid;
+	__u32 gid;
 	__u32 args_len;
+	__u32 zero;
 	char comm[COMM_LEN];
 	char exe[PATH_LEN];
 	char args[ARGS_LEN];
@@ -120,6 +122,7 @@ struct control_tree_row {
 	struct ident root;
 	struct policy policy;
 	char name[NAME_LEN];
+	char why[MATCHED_LEN]; /* which globs of the rule made it match; "": watched by hand */
 	struct control_image image;
 };
 
@@ -283,12 +286,12 @@ RECORD_SIZE(control_target, 16);
 RECORD_SIZE(control_query, 144);
 RECORD_SIZE(control_end, 256);
 RECORD_SIZE(control_host, 232);
-RECORD_SIZE(control_image, 1560);
-RECORD_SIZE(control_tree_row, 1696);
-RECORD_SIZE(control_proc_row, 1624);
-RECORD_SIZE(control_event_row, 1736);
-RECORD_SIZE(control_incident_row, 2096);
-RECORD_SIZE(control_survivor_row, 2768);
+RECORD_SIZE(control_image, 1568);
+RECORD_SIZE(control_tree_row, 1832);
+RECORD_SIZE(control_proc_row, 1632);
+RECORD_SIZE(control_event_row, 1744);
+RECORD_SIZE(control_incident_row, 2104);
+RECORD_SIZE(control_survivor_row, 2776);
 RECORD_SIZE(control_counter_row, 80);
 RECORD_SIZE(control_finding_row, 320);
 RECORD_SIZE(control_note, 248);

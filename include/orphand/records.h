@@ -13,10 +13,11 @@
 #endif
 
 /* Raised with every change of a pinned map's key or value. */
-#define ORPHAND_LAYOUT 1
+#define ORPHAND_LAYOUT 2
 
 #define COMM_LEN 16
 #define NAME_LEN 64
+#define MATCHED_LEN 128
 #define PATH_LEN 256
 #define ARGS_LEN 1024
 
@@ -83,6 +84,7 @@ struct member {
 
 enum tree_flags {
 	TREE_ANY = 1 << 0,	   /* scope: any */
+	TREE_SPARES = 1 << 1,	   /* its rule has a spare list */
 	TREE_PROVISIONAL = 1 << 2, /* made by an exec; the guard has not matched the rules yet */
 	TREE_RULE = 1 << 3,	   /* made by a rule, not by hand */
 };
@@ -105,10 +107,12 @@ struct tree_value {
 	__u32 owner; /* uid of who asked */
 	__u32 zero;
 	char name[NAME_LEN];
+	char why[MATCHED_LEN]; /* which globs of its rule made it match */
 };
 
 /* Map "images". Key: a root. What it runs, for a death that nobody was there to see. */
 struct image_value {
+	__u64 cgroup; /* id of its group in the unified hierarchy, 0: not known */
 	__u32 uid;
 	__u32 gid;
 	__u16 exe_len;	/* without a NUL, at most PATH_LEN - 1 */
@@ -129,7 +133,10 @@ struct death {
 	__u32 vpid; /* pid in its own PID namespace */
 	__u32 pid_ns;
 	__u32 oom;
-	__u32 root; /* it was a tree's root */
+	__u32 root;   /* it was a tree's root */
+	__u64 cgroup; /* id of its group in the unified hierarchy */
+	__u32 sid;    /* its session */
+	__u32 zero;
 	struct sender sender;
 	char comm[COMM_LEN];
 };
@@ -215,6 +222,9 @@ struct state_value {
 	__u32 layout;	 /* ORPHAND_LAYOUT */
 	__u32 next_tree; /* id of the next tree */
 	__s64 realtime;	 /* ns to add for CLOCK_REALTIME when the maps were made: for ids */
+	__u32 disarmed;	 /* the brake is open */
+	__u32 zero;
+	char why[MATCHED_LEN]; /* it was opened */
 };
 
 enum task_flags {
@@ -242,15 +252,15 @@ RECORD_SIZE(sender, 56);
 RECORD_SIZE(senders, 120);
 RECORD_SIZE(member, 48);
 RECORD_SIZE(policy, 16);
-RECORD_SIZE(tree_value, 120);
-RECORD_SIZE(image_value, 1312);
-RECORD_SIZE(death, 136);
-RECORD_SIZE(state_value, 16);
+RECORD_SIZE(tree_value, 248);
+RECORD_SIZE(image_value, 1320);
+RECORD_SIZE(death, 152);
+RECORD_SIZE(state_value, 152);
 RECORD_SIZE(record, 32);
 RECORD_SIZE(record_fork, 80);
-RECORD_SIZE(record_exec, 1392);
+RECORD_SIZE(record_exec, 1400);
 RECORD_SIZE(prefix_key, 260);
-RECORD_SIZE(record_exit, 168);
+RECORD_SIZE(record_exit, 184);
 RECORD_SIZE(task_row, 72);
 
 #endif

@@ -59,7 +59,7 @@ static int read_bytes(struct config *config, const void *bytes, size_t size)
 	*error = '\0';
 	config__free(&last);
 	last = config__default();
-	err = config__read(&last, path, error, sizeof(error));
+	err = config__read(&last, path, true, error, sizeof(error));
 	*config = last;
 	return err;
 }
@@ -441,7 +441,7 @@ Test(config, the_file_is_one_document)
 
 #define RULE(rest) "watch: [ { name: r, match: { exe: /bin/sh }" rest " } ]"
 
-static const struct rule *accept_rules(const char *text, size_t count)
+static struct rule *const *accept_rules(const char *text, size_t count)
 {
 	struct config config = accept(text);
 
@@ -458,21 +458,21 @@ static void refuse_word(const char *text, const char *word)
 
 Test(config, a_rule_has_the_defaults_of_run)
 {
-	const struct rule *rule = accept_rules(RULE(""), 1);
+	const struct rule *rule = accept_rules(RULE(""), 1)[0];
 
 	cr_expect_str_eq(rule->name, "r");
 	cr_expect_eq(rule->policy.on, 1 << CAUSE_KILL);
 	cr_expect_eq(rule->policy.signal, SIGKILL);
 	cr_expect_eq(rule->policy.grace, 0);
 	cr_expect_eq(rule->policy.flags, 0);
-	cr_assert_eq(rule->exe.count, 1);
-	cr_expect_str_eq(rule->exe.at[0], "/bin/sh");
-	cr_expect_eq(rule->args.count, 0);
+	cr_assert_eq(rule->match.keys[MATCH_EXE].count, 1);
+	cr_expect_str_eq(rule->match.keys[MATCH_EXE].at[0], "/bin/sh");
+	cr_expect_eq(rule->match.keys[MATCH_ARGS].count, 0);
 }
 
 Test(config, every_key_of_a_rule_has_its_place)
 {
-	const struct rule *rule =
+	struct rule *const *rule =
 		accept_rules("watch:\n"
 			     "  - name: first\n"
 			     "    match: { exe: [\"/usr/bin/python3*\"], args: [\"*a*\", b] }\n"
@@ -483,18 +483,19 @@ Test(config, every_key_of_a_rule_has_its_place)
 			     "  - { name: second, match: { args: x }, on: exit, signal: INT }\n",
 			     2);
 
-	cr_expect_str_eq(rule[0].name, "first");
-	cr_expect_str_eq(rule[0].exe.at[0], "/usr/bin/python3*");
-	cr_assert_eq(rule[0].args.count, 2);
-	cr_expect_str_eq(rule[0].args.at[1], "b");
-	cr_expect_eq(rule[0].policy.on, 1 << CAUSE_KILL | 1 << CAUSE_ERROR);
-	cr_expect_eq(rule[0].policy.flags, TREE_ANY);
-	cr_expect_eq(rule[0].policy.signal, SIGTERM);
-	cr_expect_eq(rule[0].policy.grace, 7 * NS_PER_SEC);
-	cr_expect_str_eq(rule[1].name, "second");
-	cr_expect_eq(rule[1].policy.on, 1 << CAUSE_EXIT);
-	cr_expect_eq(rule[1].policy.signal, SIGINT);
-	cr_expect_eq(rule[1].policy.grace, 5 * NS_PER_SEC, "nobody said how long: time to heed it");
+	cr_expect_str_eq(rule[0]->name, "first");
+	cr_expect_str_eq(rule[0]->match.keys[MATCH_EXE].at[0], "/usr/bin/python3*");
+	cr_assert_eq(rule[0]->match.keys[MATCH_ARGS].count, 2);
+	cr_expect_str_eq(rule[0]->match.keys[MATCH_ARGS].at[1], "b");
+	cr_expect_eq(rule[0]->policy.on, 1 << CAUSE_KILL | 1 << CAUSE_ERROR);
+	cr_expect_eq(rule[0]->policy.flags, TREE_ANY);
+	cr_expect_eq(rule[0]->policy.signal, SIGTERM);
+	cr_expect_eq(rule[0]->policy.grace, 7 * NS_PER_SEC);
+	cr_expect_str_eq(rule[1]->name, "second");
+	cr_expect_eq(rule[1]->policy.on, 1 << CAUSE_EXIT);
+	cr_expect_eq(rule[1]->policy.signal, SIGINT);
+	cr_expect_eq(rule[1]->policy.grace, 5 * NS_PER_SEC,
+		     "nobody said how long: time to heed it");
 }
 
 Test(config, a_hundred_rules)
@@ -507,7 +508,7 @@ Test(config, a_hundred_rules)
 		n += sprintf(text + n, "  - { name: r%d, match: { exe: /bin/%d } }\n", i, i);
 	config = accept(text);
 	cr_assert_eq(config.rules.count, 100);
-	cr_assert_str_eq(config.rules.at[99].name, "r99");
+	cr_assert_str_eq(config.rules.at[99]->name, "r99");
 	cr_assert_eq(accept("watch: []").rules.count, 0);
 }
 
@@ -556,7 +557,7 @@ Test(config, a_rules_name_is_short_and_printable)
 
 	snprintf(text, sizeof(text), "watch: [ { name: %s, match: { exe: x } } ]",
 		 path_of(name, 63));
-	cr_expect_str_eq(accept(text).rules.at[0].name, name);
+	cr_expect_str_eq(accept(text).rules.at[0]->name, name);
 	snprintf(text, sizeof(text), "watch: [ { name: %s, match: { exe: x } } ]",
 		 path_of(name, 64));
 	refuse_word(text, "63");
@@ -630,7 +631,7 @@ Test(config, a_small_room_for_the_complaint_is_kept_to)
 	write_bytes("daemon: { observe: maybe }", 26);
 	for (size_t size = 1; size < sizeof(room) - 1; size++) {
 		memset(room, 'x', sizeof(room));
-		cr_expect_eq(config__read(&config, path, room, size), -EINVAL);
+		cr_expect_eq(config__read(&config, path, true, room, size), -EINVAL);
 		cr_expect_lt(strnlen(room, sizeof(room)), size);
 		cr_expect_eq(room[size], 'x');
 	}
@@ -778,7 +779,7 @@ static void see_unread(const char *name, int err, const char *word)
 	struct config config = config__default();
 
 	snprintf(path, sizeof(path), "%s", name);
-	cr_expect_eq(config__read(&config, path, error, sizeof(error)), err, "%s", name);
+	cr_expect_eq(config__read(&config, path, true, error, sizeof(error)), err, "%s", name);
 	cr_expect(strstr(complaint(name), word), "%s", error);
 }
 
@@ -801,7 +802,7 @@ Test(config, a_fifo_is_not_waited_for, .timeout = 10)
 
 	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
 	name_file(ends[0]);
-	cr_assert_eq(config__read(&config, path, error, sizeof(error)), -EINVAL);
+	cr_assert_eq(config__read(&config, path, true, error, sizeof(error)), -EINVAL);
 	cr_assert(strstr(complaint("fifo"), "not a plain file"), "%s", error);
 }
 
@@ -824,6 +825,7 @@ Test(config, what_grows_while_it_is_read_is_read_to_its_end)
 {
 	struct config config = config__default();
 
-	cr_expect_eq(config__read(&config, "/proc/self/status", error, sizeof(error)), -EINVAL);
+	cr_expect_eq(config__read(&config, "/proc/self/status", true, error, sizeof(error)),
+		     -EINVAL);
 	cr_expect(is_printable_line(error));
 }

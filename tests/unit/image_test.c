@@ -13,7 +13,7 @@ static const char args[] = "sh\0-c\0while :; do :; done"; /* its own NUL is the 
 Test(image, keeps_what_it_is_given)
 {
 	struct image *image =
-		image__new(1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
+		image__new(1000, 1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
 
 	cr_assert_eq(image->refs, 1);
 	cr_assert_eq(image->uid, 1000);
@@ -27,7 +27,7 @@ Test(image, keeps_what_it_is_given)
 
 Test(image, nothing_is_something_too)
 {
-	struct image *image = image__new(0, "", "", "", 0, "");
+	struct image *image = image__new(0, 0, "", "", "", 0, "");
 
 	cr_assert_str_empty(image->comm);
 	cr_assert_str_empty(image->exe);
@@ -51,7 +51,7 @@ static void see_length(size_t more)
 	struct control_image row = {};
 	struct image *image;
 
-	image = image__new(0, fill(comm, COMM_LEN + more), fill(exe, PATH_LEN + more),
+	image = image__new(0, 0, fill(comm, COMM_LEN + more), fill(exe, PATH_LEN + more),
 			   fill(vector, ARGS_LEN + more), ARGS_LEN + more,
 			   fill(cgroup, CGROUP_LEN + more));
 	cr_assert_eq(strlen(image->comm), COMM_LEN - 1);
@@ -90,7 +90,7 @@ Test(image, no_more_is_read_than_is_kept)
 	memset(exe, 'e', sizeof(exe));
 	memset(vector, 'v', sizeof(vector));
 	memset(cgroup, 'g', sizeof(cgroup));
-	image = image__new(0, comm, exe, vector, SIZE_MAX, cgroup);
+	image = image__new(0, 0, comm, exe, vector, SIZE_MAX, cgroup);
 	cr_assert_eq(strlen(image->exe), PATH_LEN - 1);
 	cr_assert_eq(image->args_len, ARGS_LEN);
 	image__put(image);
@@ -98,7 +98,7 @@ Test(image, no_more_is_read_than_is_kept)
 
 Test(image, lives_until_the_last_reference_is_put)
 {
-	struct image *image = image__new(7, "sh", "/bin/sh", args, sizeof(args), "/");
+	struct image *image = image__new(7, 7, "sh", "/bin/sh", args, sizeof(args), "/");
 
 	cr_assert_eq(image__ref(image), image);
 	cr_assert_eq(image->refs, 2);
@@ -113,7 +113,7 @@ Test(image, lives_until_the_last_reference_is_put)
 Test(image, fills_a_row)
 {
 	struct image *image =
-		image__new(1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
+		image__new(1000, 1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
 	struct control_image row = {};
 
 	image__fill(image, &row);

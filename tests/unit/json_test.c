@@ -360,7 +360,7 @@ Test(json, durations_are_exact)
 	uint64_t ns;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		json__format_duration(cases[i].ns, text, sizeof(text));
+		clock__format_duration(cases[i].ns, text, sizeof(text));
 		cr_assert_str_eq(text, cases[i].text);
 		cr_assert_eq(clock__parse_duration(text, &ns), 0);
 		cr_assert_eq(ns, cases[i].ns);

@@ -9,7 +9,7 @@ TestSuite(rules, .timeout = 30);
 
 static struct image *image_of(const char *exe, const char *args, size_t len)
 {
-	return image__new(0, "comm", exe, args, len, "");
+	return image__new(0, 0, "comm", exe, args, len, "");
 }
 
 #define IMAGE(exe, args) image_of(exe, args, sizeof(args))
@@ -20,9 +20,9 @@ static struct rule *add(struct rules *rules, const char *name, const char *exe, 
 
 	strcpy(rule->name, name); // NOLINT: a test's own short names
 	if (exe)
-		globs__add(&rule->exe, exe);
+		globs__add(&rule->match.keys[MATCH_EXE], exe);
 	if (args)
-		globs__add(&rule->args, args);
+		globs__add(&rule->match.keys[MATCH_ARGS], args);
 	return rule;
 }
 
@@ -32,7 +32,7 @@ static bool matches(const char *exe_glob, const char *args_glob, struct image *i
 	bool matched;
 
 	add(&rules, "one", exe_glob, args_glob);
-	matched = rules__match(&rules, image) != NULL;
+	matched = rules__match(&rules, image, NULL) != NULL;
 	rules__free(&rules);
 	image__put(image);
 	return matched;
@@ -61,10 +61,10 @@ Test(rules, every_key_must_match_and_any_glob_of_it_may)
 	struct image *a = IMAGE("/bin/a", "a\0x"), *b = IMAGE("/bin/b", "b\0x"),
 		     *c = IMAGE("/bin/b", "b\0y");
 
-	globs__add(&rule->exe, "/bin/b");
-	cr_expect_not_null(rules__match(&rules, a));
-	cr_expect_not_null(rules__match(&rules, b));
-	cr_expect_null(rules__match(&rules, c));
+	globs__add(&rule->match.keys[MATCH_EXE], "/bin/b");
+	cr_expect_not_null(rules__match(&rules, a, NULL));
+	cr_expect_not_null(rules__match(&rules, b, NULL));
+	cr_expect_null(rules__match(&rules, c, NULL));
 	image__put(a);
 	image__put(b);
 	image__put(c);
@@ -79,7 +79,7 @@ Test(rules, the_first_that_matches_wins)
 	add(&rules, "none", "/bin/b", NULL);
 	add(&rules, "first", "/bin/*", NULL);
 	add(&rules, "second", "/bin/a", NULL);
-	cr_expect_str_eq(rules__match(&rules, image)->name, "first");
+	cr_expect_str_eq(rules__match(&rules, image, NULL)->name, "first");
 	cr_expect_not_null(rules__find(&rules, "second"));
 	cr_expect_null(rules__find(&rules, "third"));
 	image__put(image);
@@ -98,7 +98,7 @@ Test(rules, tell_the_kernel_what_paths_begin_with)
 	char all[128] = "";
 
 	add(&rules, "a", "/usr/bin/python3*", NULL);
-	globs__add(&rules.at[0].exe, "/opt/[ab]/x");
+	globs__add(&rules.at[0]->match.keys[MATCH_EXE], "/opt/[ab]/x");
 	add(&rules, "b", NULL, "*x*"); /* any program */
 	rules__each_prefix(&rules, collect, all);
 	cr_expect_str_eq(all, "/usr/bin/python3|/opt/||");

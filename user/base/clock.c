@@ -221,3 +221,23 @@ void clock__format_span(char *text, size_t size, uint64_t ns)
 	else
 		snprintf(text, size, "%llu %s", (unsigned long long)whole, steps[i].name);
 }
+
+void clock__format_duration(uint64_t ns, char *text, size_t size)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} steps[] = {
+		{ 3600 * NS_PER_SEC, "h" }, { 60 * NS_PER_SEC, "m" }, { NS_PER_SEC, "s" },
+		{ NS_PER_MS, "ms" },	    { NS_PER_US, "us" },      { 1, "ns" },
+	};
+	size_t i = 0;
+
+	if (!ns) {
+		snprintf(text, size, "0");
+		return;
+	}
+	while (ns % steps[i].ns)
+		i++;
+	snprintf(text, size, "%llu%s", (unsigned long long)(ns / steps[i].ns), steps[i].name);
+}

@@ -32,6 +32,9 @@ int clock__parse_when(const char *text, uint64_t now, uint64_t *when);
 
 void clock__format(char text[CLOCK_TEXT_LEN], uint64_t realtime);
 
+/* "500ms", "5s", "90s", "2m": as clock__parse_duration() takes it. */
+void clock__format_duration(uint64_t ns, char *text, size_t size);
+
 /* "31 µs", "420 ms", "5.2 s", "3 min", "2 h", "4 d": for people's eyes. */
 void clock__format_span(char *text, size_t size, uint64_t ns);
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -20,8 +23,12 @@ static const struct {
 	[LOG_LEVEL_DEBUG] = { "debug", LOG_DEBUG },
 };
 
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
 static enum log_level limit = LOG_LEVEL_INFO;
 static bool to_journal;
+static int journal = -1; /* its native socket, for entries */
+static uint64_t dropped;
 
 static bool stderr_is_journal(void)
 {
@@ -35,10 +42,24 @@ static bool stderr_is_journal(void)
 	return st.st_dev == device && st.st_ino == inode;
 }
 
+static int connect_journal(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 void log__set_level(enum log_level level)
 {
 	limit = level;
 	to_journal = stderr_is_journal();
+	if (to_journal && journal < 0)
+		journal = connect_journal();
 }
 
 int log__parse_level(const char *name, enum log_level *level)
@@ -57,23 +78,68 @@ bool log__on(enum log_level level)
 	return level <= limit;
 }
 
+uint64_t log__dropped(void)
+{
+	return dropped;
+}
+
+/* Whatever standard error is: a pipe that is ready takes PIPE_BUF bytes, which is more than a line;
+ * a socket is asked not to wait. */
+static void put(const char *text, size_t size)
+{
+	struct pollfd poll_fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+	ssize_t n = send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno == ENOTSOCK)
+		n = poll(&poll_fd, 1, 0) == 1 ? write(STDERR_FILENO, text, size) : -1;
+	dropped += n < 0;
+}
+
+static void put_line(enum log_level level, const char *message)
+{
+	char line[1200];
+	int n;
+
+	if (to_journal)
+		n = snprintf(line, sizeof(line), "<%d>%s\n", levels[level].priority, message);
+	else
+		n = snprintf(line, sizeof(line), "orphand: %s%s%s\n",
+			     level == LOG_LEVEL_INFO ? "" : levels[level].name,
+			     level == LOG_LEVEL_INFO ? "" : ": ", message);
+	if (n > 0 && (size_t)n < sizeof(line))
+		put(line, (size_t)n);
+}
+
 void log__write(enum log_level level, const char *format, ...)
 {
-	char line[1024];
+	char message[1024];
 	va_list args;
 	int n;
 
 	if (!log__on(level))
 		return;
 	va_start(args, format);
-	n = vsnprintf(line, sizeof(line), format, args);
+	n = vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	if (n < 0)
+	if (n >= 0)
+		put_line(level, message);
+}
+
+void log__entry(enum log_level level, const char *id, const char *fields, const char *message)
+{
+	char entry[4096];
+	int n;
+
+	if (!log__on(level))
 		return;
-	if (to_journal)
-		fprintf(stderr, "<%d>%s\n", levels[level].priority, line);
-	else
-		fprintf(stderr, "orphand: %s%s%s\n",
-			level == LOG_LEVEL_INFO ? "" : levels[level].name,
-			level == LOG_LEVEL_INFO ? "" : ": ", line);
+	if (journal < 0) {
+		put_line(level, message);
+		return;
+	}
+	n = snprintf(entry, sizeof(entry),
+		     "MESSAGE=%s\nPRIORITY=%d\nMESSAGE_ID=%s\nSYSLOG_IDENTIFIER=orphand\n%s",
+		     message, levels[level].priority, id, fields);
+	if (n < 0 || (size_t)n >= sizeof(entry) ||
+	    send(journal, entry, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		dropped++;
 }

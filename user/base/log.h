@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* log.h - lines on standard error, with journald's priorities where it reads them. */
+/*
+ * log.h - lines on standard error, with journald's priorities where it reads them. Nobody waits for
+ * a reader: what can't be written at once is dropped, and counted.
+ */
 #ifndef ORPHAND_LOG_H
 #define ORPHAND_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR = 0, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -18,6 +22,13 @@ bool log__on(enum log_level level);
 
 __attribute__((format(printf, 2, 3))) void log__write(enum log_level level, const char *format,
 						      ...);
+
+/* A line that has a kind of its own. journald gets it as an entry: id is its MESSAGE_ID, fields are
+ * further "KEY=value\n" lines (systemd.journal-fields(7)). */
+void log__entry(enum log_level level, const char *id, const char *fields, const char *message);
+
+/* Lines that nobody took in time. */
+uint64_t log__dropped(void);
 
 #define log_error(...) log__write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log__write(LOG_LEVEL_WARN, __VA_ARGS__)

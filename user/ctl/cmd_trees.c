@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "ctl/client.h"
@@ -251,7 +252,7 @@ static void print_policy(const struct policy *policy)
 	policy__format_on(policy->on, on, sizeof(on));
 	printf("on %s, scope %s, %s", on, policy->flags & TREE_ANY ? "any" : "root",
 	       signal__name(policy->signal));
-	json__format_duration(policy->grace, grace, sizeof(grace));
+	clock__format_duration(policy->grace, grace, sizeof(grace));
 	if (policy->grace && policy->signal != SIGKILL)
 		printf(" and after %s SIGKILL", grace);
 }
@@ -275,6 +276,11 @@ static void print_view_head(struct view *view)
 	fputs(": ", stdout);
 	print_policy(&tree->policy);
 	fputc('\n', stdout);
+	if (*tree->why) {
+		fputs("matched by ", stdout);
+		print__field(stdout, tree->why);
+		fputc('\n', stdout);
+	}
 	if (tree->root_alive)
 		return;
 	printf("%s%" PRIu32 " ", colour__on(screen, COLOUR_DIM), tree->root.pid);

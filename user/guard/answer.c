@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "guard/brake.h"
 #include "guard/client.h"
 #include "guard/ender.h"
 #include "guard/strike.h"
@@ -152,6 +153,7 @@ static void send_tree(struct client *client, const struct tree *tree)
 	};
 
 	text__copy(row.name, sizeof(row.name), tree->name);
+	text__copy(row.why, sizeof(row.why), tree->why);
 	image__fill(tree->image, &row.image);
 	client__send(client, &row, CONTROL_TREE_ROW, sizeof(row));
 }
@@ -375,7 +377,7 @@ static void answer_stats(struct client *client)
 	kernel__counters(guard->kernel, &values);
 	for (int type = 0; type < RECORD_TYPES; type++)
 		lost += values.n[COUNTER_LOST + type];
-	send_counter(client, "armed", !guard->disarmed);
+	send_counter(client, "armed", !brake__is_open(guard));
 	send_counter(client, "observe", guard->config.observe);
 	send_counter(client, "trees", family__trees(guard->family));
 	send_counter(client, "processes", family__procs(guard->family));
@@ -410,6 +412,19 @@ static void send_finding(void *context, enum finding_level level, const char *na
 
 /* ---- the brake */
 
+static void send_brake(struct client *client)
+{
+	const struct state_value *state = &client->guard->state;
+	char text[TEXT_LEN];
+
+	snprintf(text, sizeof(text), "open (%s): nobody is signalled until 'orphanctl arm'",
+		 state->why);
+	if (brake__is_open(client->guard))
+		send_finding(client, FINDING_GAP, "brake", text);
+	else
+		send_finding(client, FINDING_OK, "brake", "closed: orphans are ended");
+}
+
 static void answer_brake(struct client *client, bool disarm)
 {
 	struct guard *guard = client->guard;
@@ -418,10 +433,10 @@ static void answer_brake(struct client *client, bool disarm)
 		client__end(client, -EPERM, 0, "only root arms and disarms");
 		return;
 	}
-	if (disarm && !guard->disarmed)
-		journal__add(&guard->journal, EVENT_BRAKE_OPENED, clock__boottime(), NULL, NULL);
-	guard->disarmed = disarm;
-	log_info(disarm ? "disarmed: nobody is signalled until 'orphanctl arm'" : "armed");
+	if (disarm)
+		brake__open(guard, "by hand");
+	else
+		brake__close(guard);
 	client__end(client, 0, 0, "");
 }
 
@@ -492,6 +507,7 @@ static void dispatch(struct client *client, const struct control_head *request)
 		break;
 	case CONTROL_DOCTOR:
 		kernel__probe(send_finding, client);
+		send_brake(client);
 		client__end(client, 0, 0, "");
 		break;
 	case CONTROL_ARM:

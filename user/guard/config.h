@@ -18,19 +18,23 @@ struct config {
 	bool observe;
 	uint32_t processes;
 	uint32_t trees;
-	uint32_t ring; /* bytes, a power of 2 */
-	struct rules rules;
+	uint32_t ring;	/* bytes, a power of 2 */
 	uint64_t stuck; /* ns from the first SIGKILL until a survivor is told as stuck */
+	uint32_t survivors_per_incident; /* past either the brake opens */
+	uint32_t incidents_per_minute;
+	struct rules rules;
 };
 
 struct config config__default(void);
 
 /*
- * Reads path over the defaults. What is wrong is told in one line with its place, in error.
- * 0, -ENOENT when there is no such file, -EINVAL when it says something that can't be meant, or
- * the errno of reading it.
+ * Reads path over the defaults, then the rules of each YAML file in rules.d beside it, in the order
+ * of their names. What is wrong is told in one line with its place, in error. 0, -ENOENT when there
+ * is no such file and it must be there, -EINVAL when it says something that can't be meant, or the
+ * errno of reading it.
  */
-int config__read(struct config *config, const char *path, char *error, unsigned long size);
+int config__read(struct config *config, const char *path, bool must_exist, char *error,
+		 unsigned long size);
 
 void config__free(struct config *config);
 

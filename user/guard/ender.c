@@ -9,9 +9,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "guard/announce.h"
+#include "guard/brake.h"
 #include "guard/ender.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
+#include "guard/sparing.h"
 #include "guard/strike.h"
 #include "guard/tracker.h"
 #include "model/policy.h"
@@ -125,7 +128,7 @@ static void observe_one(void *context, struct proc *proc)
 
 /* ---- an incident's course */
 
-static void each_survivor(struct incident *incident, struct proc *below,
+void ender__each_survivor(const struct incident *incident, struct proc *below,
 			  void (*visit)(void *context, struct proc *proc), void *context)
 {
 	if (incident->whole)
@@ -219,9 +222,10 @@ static void tell_stuck(struct guard *guard, struct incident *incident)
 
 static void go_on(struct guard *guard, struct incident *incident, uint64_t now)
 {
-	if (!incident->hard)
+	if (!incident->hard && !incident->braked)
 		end_grace(guard, incident, now);
-	kill_again(guard, incident);
+	if (!incident->braked)
+		kill_again(guard, incident);
 	if (now - incident->hard_since > guard->config.stuck)
 		tell_stuck(guard, incident);
 	incident->due = now + (incident->closed ? 10 * AGAIN : AGAIN);
@@ -285,15 +289,7 @@ static void complete(struct guard *guard, struct incident *incident)
 		if (fate->first.at)
 			tell_signal(guard, fate, (int)fate->first.signal, fate->first.at);
 	}
-	log_info("incident %s: pid %u (%s) of tree %u%s%s ended by %s; %u survivor%s%s",
-		 incident->id, incident->death.who.pid, incident->death.comm, incident->tree_id,
-		 *incident->rule ? " " : "", incident->rule,
-		 incident->death.exit_code & 0x7f ? signal__name(incident->death.exit_code & 0x7f)
-						  : "exit",
-		 incident->survivors, incident->survivors == 1 ? "" : "s",
-		 incident->observed ? ", observed"
-		 : incident->braked ? ", the brake is open"
-				    : "");
+	announce__opened(incident);
 }
 
 static struct incident *open_incident(struct guard *guard, struct tree *tree,
@@ -306,7 +302,7 @@ static struct incident *open_incident(struct guard *guard, struct tree *tree,
 	incident->opened = clock__boottime();
 	incident->whole = whole;
 	incident->observed = guard->config.observe;
-	incident->braked = guard->disarmed;
+	incident->braked = brake__is_open(guard);
 	incident->reconstructed = guard->starting;
 	incident__make_id(incident, guard->boot_id, death->at + (uint64_t)guard->state.realtime);
 	tree->running++;
@@ -323,7 +319,7 @@ static void sweep_first(struct incident *incident, struct proc *below, struct sw
 	bool raised = policy >= 0 && sched_getparam(0, &before) == 0 &&
 		      sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) == 0;
 
-	each_survivor(incident, below, strike_first, sweep);
+	ender__each_survivor(incident, below, strike_first, sweep);
 	if (raised)
 		sched_setscheduler(0, policy, &before);
 }
@@ -343,12 +339,32 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 	incident->due = clock__boottime() + (incident->hard ? AGAIN : policy->grace);
 }
 
+static void count_one(void *context, struct proc *proc)
+{
+	(void)proc;
+	++*(uint32_t *)context;
+}
+
+/* Before anybody is marked or signalled: it may be one incident too many. */
+static void look_at_brake(struct guard *guard, struct incident *incident, struct proc *below)
+{
+	uint32_t survivors = 0;
+
+	if (incident->observed || incident->braked)
+		return;
+	ender__each_survivor(incident, below, count_one, &survivors);
+	brake__look(guard, incident, survivors);
+	incident->braked = brake__is_open(guard);
+}
+
 static void run_course(struct guard *guard, struct incident *incident, struct proc *below)
 {
 	struct sweep sweep = { .guard = guard, .incident = incident };
 
+	look_at_brake(guard, incident, below);
+	sparing__mark(guard, incident, below);
 	if (incident->observed || incident->braked)
-		each_survivor(incident, below, observe_one, &sweep);
+		ender__each_survivor(incident, below, observe_one, &sweep);
 	else
 		end_survivors(guard, incident, below);
 	complete(guard, incident);
@@ -404,6 +420,7 @@ static void meet_in(struct guard *guard, struct incident *incident, struct proc 
 	}
 	if (incident->observed || incident->braked)
 		return;
+	sparing__meet(guard, incident, proc);
 	if (incident->hard && !struck) {
 		strike_first(&sweep, proc);
 		return;
@@ -459,7 +476,7 @@ static void finish(struct guard *guard, struct incident *incident)
 	event = tell(guard, EVENT_INCIDENT_CLOSED, incident->closed, incident, incident->image);
 	event->who = incident->death.who;
 	event->outcome = outcome;
-	log_info("incident %s: %s", incident->id, incident_outcome__name(outcome));
+	announce__closed(incident);
 	journal__finish_incident(&guard->journal, incident);
 	kernel__forget_death(guard->kernel, incident->death.who);
 	tree->running--;
@@ -501,6 +518,52 @@ void ender__abandon(struct guard *guard, struct tree *tree)
 		}
 	}
 	ender__close_finished(guard);
+}
+
+static void pardon_one(void *context, struct proc *proc)
+{
+	struct guard *guard = context;
+	struct member member;
+
+	if (kernel__member(guard->kernel, proc->id, &member) || !(member.flags & MEMBER_DOOMED))
+		return;
+	member.flags &= (uint16_t)~MEMBER_DOOMED;
+	kernel__change(guard->kernel, proc->id, &member);
+}
+
+/* But for those whom SIGKILL has reached: their ends are yet to be seen. */
+static void let_survivors_be(struct incident *incident)
+{
+	struct fate *fate;
+
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
+		if (fate->proc && fate->first.signal != SIGKILL && !fate->last.at)
+			fate__settle(fate, SURVIVOR_SPARED, "the brake is open");
+		drop_pidfd(fate);
+	}
+}
+
+/* Newborns live from here on. */
+static void pardon_trees(struct guard *guard, struct incident *incident)
+{
+	struct tree *tree;
+
+	for (tree = incident->tree; tree; tree = tree__next(tree, incident->tree))
+		kernel__pardon(guard->kernel, tree->root);
+	tree__each(incident->tree, pardon_one, guard);
+}
+
+void ender__brake_all(struct guard *guard)
+{
+	struct incident *incident;
+
+	LIST_FOREACH(incident, &guard->journal.running, running) {
+		if (incident->observed || incident->braked || TAILQ_EMPTY(&incident->fates))
+			continue;
+		incident->braked = true;
+		pardon_trees(guard, incident);
+		let_survivors_be(incident);
+	}
 }
 
 void ender__stop(struct guard *guard)

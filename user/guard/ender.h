@@ -17,6 +17,14 @@ void ender__end_tree(struct guard *guard, struct tree *tree, const struct death 
 bool ender__end_below(struct guard *guard, struct proc *proc, struct tree *tree,
 		      const struct death *death);
 
+/* Calls visit for each who may outlive the incident's death. below: the member that died, with
+ * scope: any. */
+void ender__each_survivor(const struct incident *incident, struct proc *below,
+			  void (*visit)(void *context, struct proc *proc), void *context);
+
+/* The brake was opened: whoever is left in running incidents is spared. */
+void ender__brake_all(struct guard *guard);
+
 /* A newborn (or one found late): when an incident has it for a survivor, it is dealt with.
  * struck: the kernel has sent it SIGKILL already, at that time. */
 void ender__meet(struct guard *guard, struct proc *proc, uint64_t struck);

@@ -30,12 +30,11 @@ struct guard {
 	sd_event_source *patrol_timer; /* on kernels that can skip programs */
 	sd_event_source *outside_timer;
 	struct outside_list outside; /* held without an entry */
-	struct state_value state;
-	int64_t realtime; /* ns to add for CLOCK_REALTIME */
+	struct state_value state;    /* as pinned: next tree, brake */
+	int64_t realtime;	     /* ns to add for CLOCK_REALTIME */
 	char boot_id[40];
 	char machine_id[40];
 	char host[NAME_LEN];
-	bool disarmed;
 	bool starting;	/* what is found dead now died while nobody was here */
 	bool settling;	/* the maps are about to be read once more: nothing is closed before */
 	bool disturbed; /* a root is neither alive nor told as dead: the maps are read once more */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "guard/cgroups.h"
 #include "guard/ender.h"
 #include "guard/intake.h"
 #include "guard/outside.h"
@@ -14,6 +15,7 @@
 #include "guard/tracker.h"
 #include "guard/watch.h"
 #include "model/policy.h"
+#include "model/rules.h"
 
 static struct event *tell(struct guard *guard, enum event_type type, uint64_t at,
 			  const struct proc *proc)
@@ -184,15 +186,25 @@ static struct image *name_process(struct guard *guard, const struct record_exec 
 	uint32_t pid = record->head.who.pid;
 	char exe[PATH_LEN], cgroup[CGROUP_LEN];
 
+	enum image_cookie cookie = COOKIE_UNKNOWN;
+	struct image *image;
+
 	procfs__cgroup(pid, cgroup, sizeof(cgroup));
+	if (rules__spare_by(&guard->config.rules, SPARE_COOKIE))
+		cookie = procfs__cookie(pid);
 	text__copy(exe, sizeof(exe), value->exe);
 	if (!*exe || value->truncated) /* no path, or perhaps not all of it */
 		procfs__exe(pid, exe, sizeof(exe));
 	if (!kernel__is_member(guard->kernel, record->head.who)) {
-		*cgroup = '\0';
+		cgroups__path(value->cgroup, cgroup, sizeof(cgroup));
 		text__copy(exe, sizeof(exe), value->exe);
+		cookie = COOKIE_UNKNOWN;
 	}
-	return image__new(value->uid, value->comm, exe, value->args, value->args_len, cgroup);
+	image = image__new(value->uid, value->gid, value->comm, exe, value->args, value->args_len,
+			   cgroup);
+	if (image)
+		image->cookie = cookie;
+	return image;
 }
 
 /* A program that a rule may ask for. Its tree is in the map since before this record was sent,

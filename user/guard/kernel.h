@@ -58,7 +58,7 @@ int kernel__read_ring(struct kernel *kernel);
 void kernel__on_record(struct kernel *kernel, kernel_record_fn on_record, void *context);
 
 struct state_value kernel__state(const struct kernel *kernel);
-int kernel__set_next_tree(struct kernel *kernel, uint32_t next_tree);
+int kernel__put_state(struct kernel *kernel, const struct state_value *state);
 
 /* Sums over the CPUs. */
 int kernel__counters(const struct kernel *kernel, struct counter_values *sum);
@@ -75,6 +75,7 @@ int kernel__put_tree(struct kernel *kernel, struct ident root, const struct tree
 int kernel__tree(const struct kernel *kernel, struct ident root, struct tree_value *value);
 int kernel__drop_tree(struct kernel *kernel, struct ident root);
 int kernel__condemn(struct kernel *kernel, struct ident root, uint32_t owner);
+int kernel__pardon(struct kernel *kernel, struct ident root);
 int kernel__image(const struct kernel *kernel, struct ident root, struct image_value *image);
 int kernel__put_image(struct kernel *kernel, struct ident root, const struct image_value *image);
 int kernel__death(const struct kernel *kernel, struct ident who, struct death *death);
@@ -82,9 +83,12 @@ int kernel__death(const struct kernel *kernel, struct ident who, struct death *d
 int kernel__senders(const struct kernel *kernel, struct ident who, struct senders *senders);
 int kernel__forget_death(struct kernel *kernel, struct ident who);
 
-/* The paths that make provisional roots at exec, and whether execs are looked at for them. */
+/* The paths that make provisional roots at exec, and whether execs are looked at for them. Between
+ * begin and end all that shall hold from then on is put; what was there before goes at the end, so
+ * that no exec slips through in between. */
+void kernel__begin_prefixes(struct kernel *kernel);
 int kernel__put_prefix(struct kernel *kernel, const char *prefix, size_t len);
-void kernel__clear_prefixes(struct kernel *kernel);
+void kernel__end_prefixes(struct kernel *kernel);
 void kernel__watch_execs(struct kernel *kernel, bool watch);
 
 /* Each entry once that stood through the whole reading; visit may change the map. */

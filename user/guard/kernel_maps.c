@@ -21,13 +21,11 @@ struct state_value kernel__state(const struct kernel *kernel)
 	return state;
 }
 
-int kernel__set_next_tree(struct kernel *kernel, uint32_t next_tree)
+int kernel__put_state(struct kernel *kernel, const struct state_value *state)
 {
-	struct state_value state = kernel__state(kernel);
 	uint32_t zero = 0;
 
-	state.next_tree = next_tree;
-	return bpf_map_update_elem(kernel->state, &zero, &state, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(kernel->state, &zero, state, BPF_ANY) ? -errno : 0;
 }
 
 int kernel__counters(const struct kernel *kernel, struct counter_values *sum)
@@ -99,6 +97,11 @@ int kernel__condemn(struct kernel *kernel, struct ident root, uint32_t owner)
 	return bpf_map_update_elem(kernel->condemned, &root, &owner, BPF_ANY) ? -errno : 0;
 }
 
+int kernel__pardon(struct kernel *kernel, struct ident root)
+{
+	return bpf_map_delete_elem(kernel->condemned, &root) ? -errno : 0;
+}
+
 int kernel__image(const struct kernel *kernel, struct ident root, struct image_value *image)
 {
 	return bpf_map_lookup_elem(kernel->images, &root, image) ? -errno : 0;
@@ -127,21 +130,35 @@ int kernel__forget_death(struct kernel *kernel, struct ident who)
 int kernel__put_prefix(struct kernel *kernel, const char *prefix, size_t len)
 {
 	struct prefix_key key = {};
-	uint32_t one = 1;
 
 	if (len > sizeof(key.path) - 1)
 		len = sizeof(key.path) - 1;
 	memcpy(key.path, prefix, len);
 	key.bits = (uint32_t)len * 8;
-	return bpf_map_update_elem(kernel->prefixes, &key, &one, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(kernel->prefixes, &key, &kernel->prefixes_round, BPF_ANY)
+		       ? -errno
+		       : 0;
 }
 
-void kernel__clear_prefixes(struct kernel *kernel)
+void kernel__begin_prefixes(struct kernel *kernel)
 {
-	struct prefix_key key;
+	kernel->prefixes_round++;
+}
 
-	while (bpf_map_get_next_key(kernel->prefixes, NULL, &key) == 0)
-		bpf_map_delete_elem(kernel->prefixes, &key);
+void kernel__end_prefixes(struct kernel *kernel)
+{
+	struct prefix_key key, next;
+	bool more = bpf_map_get_next_key(kernel->prefixes, NULL, &next) == 0;
+
+	while (more) {
+		uint32_t round;
+
+		key = next;
+		more = bpf_map_get_next_key(kernel->prefixes, &key, &next) == 0;
+		if (bpf_map_lookup_elem(kernel->prefixes, &key, &round) == 0 &&
+		    round != kernel->prefixes_round)
+			bpf_map_delete_elem(kernel->prefixes, &key);
+	}
 }
 
 void kernel__watch_execs(struct kernel *kernel, bool watch)

@@ -12,9 +12,10 @@ struct kernel {
 	struct ring_buffer *ring;
 	const struct bpf_program *census;
 	int members, trees, condemned, deaths, images, counters, prefixes, senders;
-	bool *watches_execs; /* in the programs' own memory */
-	int state;	     /* not one of the programs' maps: ours, -1 until it is there */
-	int lock;	     /* on the folder of pins */
+	bool *watches_execs;	 /* in the programs' own memory */
+	int state;		 /* not one of the programs' maps: ours, -1 until it is there */
+	uint32_t prefixes_round; /* of the rules: what an earlier one has put goes */
+	int lock;		 /* on the folder of pins */
 	int cpus;
 	bool strikes;
 	bool refuses;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "guard/brake.h"
 #include "guard/control.h"
 #include "guard/ender.h"
 #include "guard/guard.h"
@@ -126,9 +127,7 @@ static int read_config(const struct options *options, struct config *config)
 	int err;
 
 	*config = config__default();
-	err = config__read(config, path_of_config(options), error, sizeof(error));
-	if (err == -ENOENT && !options->config)
-		err = 0; /* a config is optional */
+	err = config__read(config, path_of_config(options), options->config, error, sizeof(error));
 	if (err)
 		log_error("%s", error);
 	config->observe |= options->observe;
@@ -162,6 +161,15 @@ static void print_finding(void *context, enum finding_level level, const char *n
 	printf("%-5s %-22s %s\n", levels[level], name, text);
 }
 
+static void print_rules(const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		autofree char *text = rule__format(rules->at[i]);
+
+		print_finding(NULL, FINDING_OK, rules->at[i]->name, text ? text : "");
+	}
+}
+
 static int check(const struct config *config)
 {
 	const char *why = missing();
@@ -172,6 +180,7 @@ static int check(const struct config *config)
 	print_finding(NULL, FINDING_OK, "runtime_dir", config->runtime_dir);
 	print_finding(NULL, FINDING_OK, "pin_dir", config->pin_dir);
 	print_finding(NULL, FINDING_OK, "ring", ring);
+	print_rules(&config->rules);
 	if (why) {
 		print_finding(NULL, FINDING_WRONG, "place", why);
 		return EXIT_UNSERVED;
@@ -349,6 +358,10 @@ static int start(struct guard *guard, char *error, size_t size)
 	sd_event_set_watchdog(guard->loop, true);
 	kernel__on_record(guard->kernel, intake__record, guard);
 	guard->state = kernel__state(guard->kernel);
+	if (brake__is_open(guard))
+		log_warn("the brake is open since an earlier run (%s): nobody is signalled until "
+			 "'orphanctl arm'",
+			 guard->state.why);
 	/* The ring is listened to before the maps are read. */
 	err = listen_to_ring(guard);
 	if (err < 0)
@@ -382,7 +395,7 @@ static void stop(struct guard *guard)
 			 family__trees(guard->family) == 1 ? "" : "s");
 	sd_event_source_disable_unref(guard->ring);
 	sd_event_source_disable_unref(guard->pause_timer);
-	kernel__close(guard->kernel, unwatched);
+	kernel__close(guard->kernel, unwatched && !brake__is_open(guard)); /* which stays open */
 	journal__free(&guard->journal);
 	family__free(guard->family);
 	config__free(&guard->config);

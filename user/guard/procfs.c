@@ -132,6 +132,11 @@ uint32_t procfs__parent(uint32_t pid)
 	return (uint32_t)stat_field(pid, 4);
 }
 
+uint32_t procfs__session(uint32_t pid)
+{
+	return (uint32_t)stat_field(pid, 6);
+}
+
 char procfs__state(uint32_t pid)
 {
 	char text[1024];
@@ -169,22 +174,44 @@ static bool read_status(uint32_t pid, const char *name, char *value, size_t size
 	return false;
 }
 
-static bool read_uids(uint32_t pid, unsigned uids[4])
+/* Real, effective, saved and that of file systems, of "Uid" or "Gid". */
+static bool read_ids(uint32_t pid, const char *name, unsigned ids[4])
 {
 	char text[64], *at = text;
 
-	if (!read_status(pid, "Uid", text, sizeof(text)))
+	if (!read_status(pid, name, text, sizeof(text)))
 		return false;
 	for (int i = 0; i < 4; i++)
-		uids[i] = (unsigned)strtoul(at, &at, 10);
+		ids[i] = (unsigned)strtoul(at, &at, 10);
 	return true;
+}
+
+enum image_cookie procfs__cookie(uint32_t pid)
+{
+	static const char cookie[] = "ORPHAND_SPARE=1";
+	autofclose FILE *file = NULL;
+	enum image_cookie found = COOKIE_UNKNOWN;
+	char path[64], *word = NULL;
+	size_t room = 0;
+
+	path_of(pid, "environ", path);
+	file = fopen(path, "re");
+	while (file && getdelim(&word, &room, '\0', file) > 0) {
+		found = COOKIE_NO;
+		if (strcmp(word, cookie) == 0) {
+			found = COOKIE_YES;
+			break;
+		}
+	}
+	free(word);
+	return found;
 }
 
 bool procfs__belongs_to(uint32_t pid, uint32_t uid)
 {
 	unsigned uids[4];
 
-	return read_uids(pid, uids) && (uids[0] == uid || uids[2] == uid);
+	return read_ids(pid, "Uid", uids) && (uids[0] == uid || uids[2] == uid);
 }
 
 void procfs__stuck(uint32_t pid, char *state, size_t size, char **stack)
@@ -204,16 +231,16 @@ void procfs__stuck(uint32_t pid, char *state, size_t size, char **stack)
 struct image *procfs__image(uint32_t pid, const char *fallback_exe)
 {
 	char exe[PATH_LEN], args[ARGS_LEN], comm[COMM_LEN + 1], cgroup[CGROUP_LEN], path[64];
-	unsigned uids[4] = {};
+	unsigned uids[4] = {}, gids[4] = {};
 	ssize_t args_len;
 
-	if (!read_uids(pid, uids))
+	if (!read_ids(pid, "Uid", uids) || !read_ids(pid, "Gid", gids))
 		return NULL;
 	procfs__exe(pid, exe, sizeof(exe));
 	args_len = read_proc(pid, "cmdline", args, sizeof(args));
 	path_of(pid, "comm", path);
 	procfs__line(path, comm, sizeof(comm));
 	procfs__cgroup(pid, cgroup, sizeof(cgroup));
-	return image__new(uids[0], comm, *exe || !fallback_exe ? exe : fallback_exe, args,
+	return image__new(uids[0], gids[0], comm, *exe || !fallback_exe ? exe : fallback_exe, args,
 			  args_len > 0 ? (size_t)args_len : 0, cgroup);
 }

@@ -8,6 +8,12 @@
 
 #include "model/image.h"
 
+/* Whether ORPHAND_SPARE=1 stands in its environment; COOKIE_UNKNOWN: it can't be read. */
+enum image_cookie procfs__cookie(uint32_t pid);
+
+/* The leader of its session, 0 when it is gone. */
+uint32_t procfs__session(uint32_t pid);
+
 /* What a process runs, NULL when it is gone or without memory. The caller makes sure afterwards
  * that it was the one it meant. fallback_exe: where the link can't be read, may be NULL. */
 struct image *procfs__image(uint32_t pid, const char *fallback_exe);

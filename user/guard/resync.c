@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/text.h"
+#include "guard/announce.h"
+#include "guard/cgroups.h"
 #include "guard/ender.h"
 #include "guard/intake.h"
 #include "guard/outside.h"
@@ -84,9 +86,13 @@ static void read_trees(struct guard *guard)
 	struct entries entries = read_map(guard, MAP_TREES, sizeof(struct tree_value));
 
 	for (size_t i = 0; i < entries.count; i++) {
-		if (!family__tree(guard->family, entries.at[i].id))
-			family__add_tree(guard->family, entries.at[i].id, &entries.at[i].tree,
-					 NULL);
+		struct tree *tree = family__tree(guard->family, entries.at[i].id);
+
+		if (tree)
+			continue;
+		tree = family__add_tree(guard->family, entries.at[i].id, &entries.at[i].tree, NULL);
+		if (tree)
+			watch__bind(guard, tree);
 	}
 	for (size_t i = 0; i < entries.count; i++) {
 		struct tree *tree = family__tree(guard->family, entries.at[i].id);
@@ -102,13 +108,16 @@ static void read_trees(struct guard *guard)
 static void read_root_image(struct guard *guard, struct tree *tree)
 {
 	struct image_value value;
+	char cgroup[CGROUP_LEN];
 
 	if (tree->image || kernel__image(guard->kernel, tree->root, &value))
 		return;
 	if (value.args_len > ARGS_LEN)
 		return;
 	value.exe[PATH_LEN - 1] = '\0';
-	tree->image = image__new(value.uid, value.comm, value.exe, value.args, value.args_len, "");
+	cgroups__path(value.cgroup, cgroup, sizeof(cgroup));
+	tree->image = image__new(value.uid, value.gid, value.comm, value.exe, value.args,
+				 value.args_len, cgroup);
 }
 
 /* ---- members */
@@ -414,7 +423,7 @@ static void say(struct guard *guard, uint64_t lost, const char *what)
 	journal__add(&guard->journal, EVENT_EVENTS_LOST, at, NULL, NULL)->signal = (uint32_t)lost;
 	if (guard->loss_said && at - guard->loss_said < SAY_AGAIN)
 		return;
-	log_warn("%llu %s: the families are read from the maps", (unsigned long long)lost, what);
+	announce__lost(lost, what);
 	guard->loss_said = at;
 }
 

@@ -40,7 +40,7 @@ const char *strike__spared(const struct guard *guard, const struct proc *proc,
 	if (why)
 		return why;
 	if (proc->flags & MEMBER_SPARED)
-		return "spared by hand";
+		return proc->spared ? proc->spared : "spared by hand";
 	/* An init is the tree's own when the namespace is not the one that the root lives in. */
 	if (proc->vpid == 1 && tree && proc->pid_ns == tree->pid_ns)
 		return "the init of the PID namespace that the root lived in";

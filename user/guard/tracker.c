@@ -15,6 +15,7 @@
 #include "guard/procfs.h"
 #include "guard/strike.h"
 #include "guard/tracker.h"
+#include "model/rules.h"
 
 /* ---- letting go */
 
@@ -164,6 +165,7 @@ static struct tree_value value_of(const struct tree *tree)
 	if (tree->outer)
 		value.outer = tree->outer->root;
 	text__copy(value.name, sizeof(value.name), tree->name);
+	text__copy(value.why, sizeof(value.why), tree->why);
 	return value;
 }
 
@@ -246,6 +248,7 @@ static void keep_root_image(struct guard *guard, const struct tree *tree)
 	if (!tree->image)
 		return;
 	value.uid = tree->image->uid;
+	value.gid = tree->image->gid;
 	text__copy(value.comm, sizeof(value.comm), tree->image->comm);
 	text__copy(value.exe, sizeof(value.exe), tree->image->exe);
 	value.exe_len = (uint16_t)strlen(value.exe);
@@ -412,7 +415,7 @@ static uint32_t next_id(struct guard *guard)
 {
 	uint32_t id = guard->state.next_tree++;
 
-	kernel__set_next_tree(guard->kernel, guard->state.next_tree);
+	kernel__put_state(guard->kernel, &guard->state);
 	return id;
 }
 
@@ -421,19 +424,34 @@ static void rehome_one(void *context, struct proc *proc)
 	tracker__rehome(context, proc);
 }
 
-void tracker__confirm(struct guard *guard, struct tree *tree, const char *name,
-		      const struct policy *policy)
+static void take_rule(struct tree *tree, struct rule *rule)
 {
+	rule__ref(rule);
+	rule__put(tree->rule);
+	tree->rule = rule;
+	tree->policy = rule->policy;
+	tree->flags &= ~(uint32_t)(TREE_PROVISIONAL | TREE_SPARES);
+	tree->flags |= TREE_RULE | (rule__has_spares(rule) ? TREE_SPARES : 0U);
+	text__copy(tree->name, sizeof(tree->name), rule->name);
+}
+
+void tracker__rebind(struct guard *guard, struct tree *tree, struct rule *rule)
+{
+	bool any = tree->policy.flags & TREE_ANY || rule->policy.flags & TREE_ANY;
 	struct tree_value value;
 
-	tree->id = next_id(guard);
-	tree->flags &= ~(uint32_t)TREE_PROVISIONAL;
-	tree->policy = *policy;
-	text__copy(tree->name, sizeof(tree->name), name);
+	take_rule(tree, rule);
 	value = value_of(tree);
 	kernel__put_tree(guard->kernel, tree->root, &value);
-	if (policy->flags & TREE_ANY)
+	if (any)
 		tree__each(tree, rehome_one, guard);
+}
+
+void tracker__confirm(struct guard *guard, struct tree *tree, struct rule *rule, const char *why)
+{
+	tree->id = next_id(guard);
+	text__copy(tree->why, sizeof(tree->why), why);
+	tracker__rebind(guard, tree, rule);
 	tell_tracked(guard, tree);
 }
 
@@ -451,8 +469,7 @@ int tracker__track(struct guard *guard, const struct track_request *request, str
 		   char *error, size_t size)
 {
 	autofree struct task_row *row = NULL;
-	struct tree_value value = { .flags = request->flags,
-				    .policy = request->policy,
+	struct tree_value value = { .policy = request->policy,
 				    .owner = request->owner,
 				    .since = clock__boottime() };
 	struct proc *known;
@@ -472,12 +489,16 @@ int tracker__track(struct guard *guard, const struct track_request *request, str
 		return err;
 	known = family__proc(guard->family, row->who);
 	value.id = next_id(guard);
-	text__copy(value.name, sizeof(value.name), request->name);
+	text__copy(value.name, sizeof(value.name), request->name ? request->name : "");
 	tree = family__add_tree(guard->family, row->who, &value, known ? known->tree : NULL);
 	if (!tree)
 		return refuse(error, size, -ENOMEM, "no memory to watch pid %u", request->pid);
 	tree->vpid = row->vpid;
 	tree->pid_ns = row->pid_ns;
+	if (request->rule) {
+		take_rule(tree, request->rule);
+		text__copy(tree->why, sizeof(tree->why), request->why);
+	}
 	err = enter_root(guard, tree, row, known);
 	if (err) {
 		forget(guard, tree, known);

@@ -9,8 +9,9 @@ struct track_request {
 	uint32_t pid;
 	uint32_t owner; /* uid of who asks */
 	struct policy policy;
-	const char *name; /* may be empty */
-	uint32_t flags;	  /* enum tree_flags */
+	const char *name;  /* may be empty */
+	struct rule *rule; /* that asks; NULL: somebody does */
+	const char *why;   /* which globs of it matched */
 	/* Told of each process that looks like one of the family and can't be proven; may be NULL. */
 	void (*note)(void *context, const char *text);
 	void *context;
@@ -34,9 +35,11 @@ int tracker__spare(struct guard *guard, struct proc *proc);
  * incident runs, and its scope asks for the root alone. Whether it did; outer ones may go too. */
 bool tracker__settle(struct guard *guard, struct tree *tree);
 
-/* A provisional tree becomes one under that rule. */
-void tracker__confirm(struct guard *guard, struct tree *tree, const char *name,
-		      const struct policy *policy);
+/* A provisional tree becomes one under that rule. why: which globs of it matched. */
+void tracker__confirm(struct guard *guard, struct tree *tree, struct rule *rule, const char *why);
+
+/* The tree goes on under a rule that has come in place of its own. */
+void tracker__rebind(struct guard *guard, struct tree *tree, struct rule *rule);
 
 /* Drops it now: its members go to the tree outside it, or are let go. */
 void tracker__drop(struct guard *guard, struct tree *tree);

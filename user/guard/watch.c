@@ -26,45 +26,97 @@ static void put_prefix(void *context, const char *prefix, size_t len)
 
 void watch__begin(struct guard *guard)
 {
-	kernel__clear_prefixes(guard->kernel);
+	kernel__begin_prefixes(guard->kernel);
 	rules__each_prefix(&guard->config.rules, put_prefix, guard);
+	kernel__end_prefixes(guard->kernel);
 	kernel__watch_execs(guard->kernel, guard->config.rules.count > 0);
+}
+
+/* ---- one process */
+
+/* What its parent runs, NULL when nobody knows. The caller's reference. */
+static struct image *image_of_parent(struct guard *guard, struct ident parent)
+{
+	const struct proc *proc = family__proc(guard->family, parent);
+	struct image *image;
+
+	if (!rules__ask_for_parents(&guard->config.rules))
+		return NULL;
+	if (proc)
+		return image__ref(proc->image);
+	image = procfs__image(parent.pid, NULL);
+	if (image && procfs__is(parent))
+		return image;
+	image__put(image);
+	return NULL;
+}
+
+/* The rule that it comes under, NULL: none; and why. */
+static struct rule *rule_of(struct guard *guard, const struct image *image, struct ident parent,
+			    char why[MATCHED_LEN])
+{
+	struct image *above = image_of_parent(guard, parent);
+	struct rule *rule = rules__match(&guard->config.rules, image, above);
+
+	if (rule)
+		rule__why(rule, image, above, why, MATCHED_LEN);
+	image__put(above);
+	return rule;
 }
 
 void watch__decide(struct guard *guard, struct tree *tree)
 {
-	const struct rule *rule = NULL;
+	struct rule *rule = NULL;
+	char why[MATCHED_LEN];
 
 	if (tree->image && !strike__untouchable(guard, tree->root.pid))
-		rule = rules__match(&guard->config.rules, tree->image);
+		rule = rule_of(guard, tree->image, tree->root_parent, why);
 	if (rule) {
-		tracker__confirm(guard, tree, rule->name, &rule->policy);
+		tracker__confirm(guard, tree, rule, why);
 		return;
 	}
 	kernel__forget_death(guard->kernel, tree->root);
 	tracker__drop(guard, tree);
 }
 
+void watch__bind(struct guard *guard, struct tree *tree)
+{
+	struct rule *rule = tree->flags & TREE_RULE && !(tree->flags & TREE_PROVISIONAL)
+				    ? rules__find(&guard->config.rules, tree->name)
+				    : NULL;
+
+	if (rule && rule != tree->rule)
+		tracker__rebind(guard, tree, rule);
+}
+
+/* ---- what runs already */
+
+static struct image *image_of(struct guard *guard, const struct task_row *row)
+{
+	const struct proc *proc = family__proc(guard->family, row->who);
+
+	return proc && proc->image ? image__ref(proc->image) : procfs__image(row->who.pid, NULL);
+}
+
 static void match_row(struct guard *guard, const struct task_row *row)
 {
-	struct track_request request = { .pid = row->who.pid, .flags = TREE_RULE };
+	struct track_request request = { .pid = row->who.pid };
 	struct image *image;
-	const struct rule *rule;
-	char error[TEXT_LEN];
+	char error[TEXT_LEN], why[MATCHED_LEN];
 	struct tree *tree;
 
 	if (row->flags & TASK_KERNEL || !(row->flags & TASK_ALIVE) ||
 	    strike__untouchable(guard, row->who.pid) || family__tree(guard->family, row->who))
 		return;
-	image = procfs__image(row->who.pid, NULL);
-	rule = image ? rules__match(&guard->config.rules, image) : NULL;
+	image = image_of(guard, row);
+	request.rule = image ? rule_of(guard, image, row->parent, why) : NULL;
 	image__put(image);
-	if (!rule)
+	if (!request.rule)
 		return;
-	request.name = rule->name;
-	request.policy = rule->policy;
+	request.policy = request.rule->policy;
+	request.why = why;
 	if (tracker__track(guard, &request, &tree, error, sizeof(error)))
-		log_debug("rule %s: %s", rule->name, error);
+		log_debug("rule %s: %s", request.rule->name, error);
 }
 
 void watch__look_around(struct guard *guard)
@@ -82,21 +134,34 @@ void watch__look_around(struct guard *guard)
 		match_row(guard, &rows[i]);
 }
 
+/* ---- SIGHUP */
+
+static void take_rules(struct guard *guard, struct rules *rules)
+{
+	struct rules before = guard->config.rules;
+	struct tree *tree;
+
+	guard->config.rules = *rules;
+	for (tree = family__first_tree(guard->family); tree; tree = LIST_NEXT(tree, all))
+		watch__bind(guard, tree);
+	rules__free(&before); /* but for those that trees still hold */
+	watch__begin(guard);
+	watch__look_around(guard);
+}
+
 void watch__reload(struct guard *guard)
 {
 	struct config config = config__default();
 	char error[512];
-	int err = config__read(&config, guard->config_path, error, sizeof(error));
 
-	if (err && !(err == -ENOENT && !guard->config_named)) {
+	if (config__read(&config, guard->config_path, guard->config_named, error, sizeof(error))) {
 		log_error("%s; the rules stay as they were", error);
 		config__free(&config);
 		return;
 	}
-	rules__free(&guard->config.rules);
-	guard->config.rules = config.rules;
-	watch__begin(guard);
-	watch__look_around(guard);
+	guard->config.survivors_per_incident = config.survivors_per_incident;
+	guard->config.incidents_per_minute = config.incidents_per_minute;
+	take_rules(guard, &config.rules);
 	log_info("reloaded: %zu rule%s; daemon and limits hold until the next start",
 		 guard->config.rules.count, guard->config.rules.count == 1 ? "" : "s");
 }

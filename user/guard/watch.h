@@ -14,6 +14,9 @@ void watch__look_around(struct guard *guard);
 /* A provisional tree of the map, whose root's image is known: kept under its rule, or let go. */
 void watch__decide(struct guard *guard, struct tree *tree);
 
+/* A tree of a rule goes on under the config's rule of that name; without one it keeps what it has. */
+void watch__bind(struct guard *guard, struct tree *tree);
+
 /* SIGHUP: reads the config anew. A good one's rules replace those before, every tree stays; a bad
  * one changes nothing. */
 void watch__reload(struct guard *guard);

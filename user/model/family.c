@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "model/family.h"
+#include "model/rules.h"
 
 #define TREE_BUCKETS 4096 /* a power of 2 */
 
@@ -122,6 +123,7 @@ struct tree *family__add_tree(struct family *family, struct ident root,
 	tree->since = value->since;
 	tree->policy = value->policy;
 	text__copy(tree->name, sizeof(tree->name), value->name);
+	text__copy(tree->why, sizeof(tree->why), value->why);
 	LIST_INIT(&tree->inner);
 	TAILQ_INIT(&tree->procs);
 	tree__nest(tree, outer);
@@ -173,6 +175,7 @@ void family__drop_tree(struct family *family, struct tree *tree,
 	LIST_REMOVE(tree, all);
 	LIST_REMOVE(tree, hashed);
 	image__put(tree->image);
+	rule__put(tree->rule);
 	free(tree);
 	family->trees--;
 }
@@ -235,6 +238,7 @@ struct proc *family__add_proc(struct family *family, struct ident id, struct ide
 	if (above) {
 		proc->image = image__ref(above->image);
 		proc->flags = above->flags;
+		proc->spared = above->spared;
 		proc->doom = above->doom;
 	}
 	family->by_pid[id.pid] = proc;

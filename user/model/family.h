@@ -18,6 +18,7 @@
 
 struct incident;
 struct outside;
+struct rule;
 struct tree;
 
 TAILQ_HEAD(proc_list, proc); /* oldest first */
@@ -38,7 +39,9 @@ struct proc {
 	struct incident *doom; /* of a member above it whose death counted; its children share it */
 	uint32_t vpid;
 	uint32_t pid_ns;
-	uint16_t flags; /* enum member_flags */
+	uint16_t flags;	    /* enum member_flags */
+	const char *spared; /* why it and what it starts is left alone: static text; NULL: it is not, or
+			       by hand */
 	bool stale;	/* the last census had it not alive */
 	uint16_t seen;	/* mark of the last whole reading of the map */
 };
@@ -59,6 +62,7 @@ struct tree {
 	struct proc_list procs;
 	struct proc *root_proc;	   /* NULL: dead */
 	struct image *image;	   /* the root's newest */
+	struct rule *rule;	   /* that made it; NULL: by hand, or the rule is no more */
 	struct incident *incident; /* of its root's death */
 	uint32_t running;	   /* open incidents, of members too, that refer to it */
 	bool released;		   /* watched no more, once nothing runs */
@@ -66,6 +70,7 @@ struct tree {
 	uint32_t pid_ns;
 	struct ident root_parent;
 	char name[NAME_LEN];
+	char why[MATCHED_LEN];
 };
 
 struct family;

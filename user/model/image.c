@@ -10,7 +10,7 @@ static size_t at_most(size_t n, size_t most)
 	return n < most ? n : most;
 }
 
-struct image *image__new(uint32_t uid, const char *comm, const char *exe, const char *args,
+struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const char *exe, const char *args,
 			 size_t args_len, const char *cgroup)
 {
 	size_t exe_len = strnlen(exe, PATH_LEN - 1);
@@ -24,6 +24,7 @@ struct image *image__new(uint32_t uid, const char *comm, const char *exe, const 
 		return NULL;
 	image->refs = 1;
 	image->uid = uid;
+	image->gid = gid;
 	image->args_len = (uint32_t)args_len;
 	text__copy(image->comm, sizeof(image->comm), comm);
 	text = image->text;
@@ -53,6 +54,7 @@ void image__fill(const struct image *image, struct control_image *to)
 	if (!image)
 		return;
 	to->uid = image->uid;
+	to->gid = image->gid;
 	to->args_len = image->args_len;
 	text__copy(to->comm, sizeof(to->comm), image->comm);
 	text__copy(to->exe, sizeof(to->exe), image->exe);

@@ -5,9 +5,14 @@
 
 #include <orphand/control.h>
 
+/* Whether ORPHAND_SPARE=1 stands in the environment: read where a rule asks for it. */
+enum image_cookie { COOKIE_UNKNOWN = 0, COOKIE_NO, COOKIE_YES };
+
 struct image {
 	unsigned refs;
 	uint32_t uid;
+	uint32_t gid;
+	enum image_cookie cookie;
 	uint32_t args_len; /* a NUL behind each argument */
 	char comm[COMM_LEN];
 	const char *exe;
@@ -18,7 +23,7 @@ struct image {
 
 /* A new image with one reference, NULL without memory. Strings are cut at the lengths that the
  * control records have room for. */
-struct image *image__new(uint32_t uid, const char *comm, const char *exe, const char *args,
+struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const char *exe, const char *args,
 			 size_t args_len, const char *cgroup);
 
 struct image *image__ref(struct image *image);

@@ -110,26 +110,6 @@ struct json_object *json__text(const char *bytes, size_t len)
 	return json_object_new_string_len(clean, (int)n);
 }
 
-void json__format_duration(uint64_t ns, char *text, size_t size)
-{
-	static const struct {
-		uint64_t ns;
-		const char *name;
-	} units[] = {
-		{ 3600 * NS_PER_SEC, "h" }, { 60 * NS_PER_SEC, "m" }, { NS_PER_SEC, "s" },
-		{ NS_PER_MS, "ms" },	    { NS_PER_US, "us" },      { 1, "ns" },
-	};
-	size_t i = 0;
-
-	if (!ns) {
-		text__copy(text, size, "0");
-		return;
-	}
-	while (ns % units[i].ns)
-		i++;
-	snprintf(text, size, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
-}
-
 uint64_t json__realtime(const struct control_host *host, uint64_t at)
 {
 	/* in unsigned arithmetic, where an absurd difference wraps instead of being undefined */
@@ -603,7 +583,7 @@ static struct json_object *make_policy(const struct policy *policy)
 	struct maker maker = begin();
 	char grace[32];
 
-	json__format_duration(policy->grace, grace, sizeof(grace));
+	clock__format_duration(policy->grace, grace, sizeof(grace));
 	put(&maker, "on", make_on(policy->on));
 	put_text(&maker, "scope", policy->flags & TREE_ANY ? "any" : "root");
 	put_text(&maker, "signal", signal__name(policy->signal));

@@ -60,8 +60,6 @@ bool json__container(const char *cgroup, char id[CONTAINER_ID_LEN]);
 /* A boottime as realtime, by the daemon's word on the difference. */
 uint64_t json__realtime(const struct control_host *host, uint64_t at);
 
-/* "5s", "1500ms": exact, and as --grace and the config take it. */
-void json__format_duration(uint64_t ns, char *text, size_t size);
 
 /* The names that the contract gives; "unknown" for a number out of range. */
 const char *json__finding_level(uint32_t level);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "guard/announce.h"
+#include "guard/brake.h"
+#include "guard/ender.h"
+#include "model/rules.h"
+
+#define MINUTE (60 * NS_PER_SEC)
+
+bool brake__is_open(const struct guard *guard)
+{
+	return guard->state.disarmed;
+}
+
+static void set(struct guard *guard, bool open, const char *why)
+{
+	guard->state.disarmed = open;
+	text__copy(guard->state.why, sizeof(guard->state.why), why);
+	if (kernel__put_state(guard->kernel, &guard->state))
+		log_warn("the brake could not be noted: a restart will find it closed");
+}
+
+void brake__open(struct guard *guard, const char *why)
+{
+	struct event *event;
+
+	if (brake__is_open(guard))
+		return;
+	set(guard, true, why);
+	event = journal__add(&guard->journal, EVENT_BRAKE_OPENED, clock__boottime(), NULL, NULL);
+	text__copy(event->name, sizeof(event->name), why);
+	announce__disarmed(why);
+	ender__brake_all(guard);
+}
+
+void brake__close(struct guard *guard)
+{
+	set(guard, false, "");
+	log_info("armed");
+}
+
+/* Incidents that had survivors, of the last minute; the journal has the newest last. */
+static uint32_t incidents_of_a_minute(const struct journal *journal, uint64_t now)
+{
+	const struct incident *incident = TAILQ_LAST(&journal->incidents, incident_list);
+	uint32_t count = 0;
+
+	while (incident && now - incident->opened < MINUTE) {
+		count += incident->survivors > 0;
+		incident = TAILQ_PREV(incident, incident_list, all);
+	}
+	return count;
+}
+
+void brake__look(struct guard *guard, const struct incident *incident, uint32_t survivors)
+{
+	const struct rule *rule = incident->tree->rule;
+	uint32_t limit = rule && rule->limit ? rule->limit : guard->config.survivors_per_incident;
+	char why[MATCHED_LEN];
+
+	if (survivors > limit) {
+		snprintf(why, sizeof(why), "%u survivors of one death, the limit is %u", survivors,
+			 limit);
+		brake__open(guard, why);
+	} else if (survivors && incidents_of_a_minute(&guard->journal, incident->opened) >=
+					guard->config.incidents_per_minute) {
+		snprintf(why, sizeof(why), "more than %u incidents in a minute",
+			 guard->config.incidents_per_minute);
+		brake__open(guard, why);
+	}
+}
