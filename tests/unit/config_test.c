@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -828,4 +829,171 @@ Test(config, what_grows_while_it_is_read_is_read_to_its_end)
 	cr_expect_eq(config__read(&config, "/proc/self/status", true, error, sizeof(error)),
 		     -EINVAL);
 	cr_expect(is_printable_line(error));
+}
+
+/* ---- what else a rule may say */
+
+Test(config, a_match_has_eight_keys)
+{
+	const struct rule *rule = accept_rules(
+		"watch:\n"
+		"  - name: r\n"
+		"    match: { exe: a, args: b, comm: c, user: [root, '12'], group: '*', cgroup: /d,\n"
+		"             container: '*', parent: { exe: e, user: '34' } }\n"
+		"    limit: 7\n",
+		1)[0];
+	static const char *const globs[] = { "a", "b", "c", "root", "*", "/d", "*" };
+
+	for (int key = 0; key < MATCH_KEYS; key++)
+		cr_expect_str_eq(rule->match.keys[key].at[0], globs[key]);
+	cr_assert_eq(rule->match.users.count, 2);
+	cr_expect_eq(rule->match.users.at[0], 0, "root's number");
+	cr_expect_eq(rule->match.users.at[1], 12);
+	cr_expect_gt(rule->match.groups.count, 1, "every group that there is");
+	cr_assert_not_null(rule->match.parent);
+	cr_expect_str_eq(rule->match.parent->keys[MATCH_EXE].at[0], "e");
+	cr_expect_eq(rule->match.parent->users.at[0], 34);
+	cr_expect_eq(rule->limit, 7);
+}
+
+Test(config, a_user_that_nobody_is_matches_nobody)
+{
+	const struct rule *rule =
+		accept_rules("watch: [ { name: r, match: { user: no-such-user-here } } ]", 1)[0];
+
+	cr_expect_eq(rule->match.users.count, 0);
+}
+
+Test(config, a_spare_list_has_words_and_matches)
+{
+	const struct rule *rule =
+		accept_rules(RULE(", spare: [ { exe: '*/tmux', user: root }, detached, { comm: x "
+				  "}, unit, cookie ]"),
+			     1)[0];
+
+	cr_expect_eq(rule->spare_words, SPARE_DETACHED | SPARE_UNIT | SPARE_COOKIE);
+	cr_assert_eq(rule->spare_count, 2);
+	cr_expect_str_eq(rule->spare[0].keys[MATCH_EXE].at[0], "*/tmux");
+	cr_expect_eq(rule->spare[0].users.count, 1);
+	cr_expect_str_eq(rule->spare[1].keys[MATCH_COMM].at[0], "x");
+	rule = accept_rules(RULE(", spare: detached"), 1)[0];
+	cr_expect_eq(rule->spare_words, SPARE_DETACHED, "a list of one");
+}
+
+Test(config, bad_spares_parents_and_limits_are_named)
+{
+	refuse_word(RULE(", spare: [detach]"), "'detach'");
+	refuse_word(RULE(", spare: [{}]"), "everybody");
+	refuse_word(RULE(", spare: [{ parent: {} }]"), "everybody");
+	refuse_word(RULE(", spare: [[detached]]"), "match");
+	refuse_word(RULE(", limit: none"), "'none'");
+	refuse_word(RULE(", limit: 0"), "'0'");
+	refuse_word(RULE(", limit: -1"), "'-1'");
+	refuse_word(RULE(", limit: 5000000000"), "'5000000000'");
+	refuse_at("watch: [ { name: r, match: { parent: { parent: { exe: x } } } } ]", 1, 48,
+		  "parent's parent");
+	refuse_at("watch: [ { name: r, match: { parent: {} } } ]", 1, 10, "'r' has no match");
+	refuse_at("watch: [ { name: r, match: { parent: { exee: x } } } ]", 1, 40,
+		  "did you mean 'exe'?");
+	refuse_at("watch: [ { name: r, match: { usr: x } } ]", 1, 30, "did you mean 'user'?");
+}
+
+Test(config, the_brake_has_its_limits)
+{
+	struct config config =
+		accept("brake: { survivors_per_incident: 7, incidents_per_minute: 3 }");
+
+	cr_expect_eq(config.survivors_per_incident, 7);
+	cr_expect_eq(config.incidents_per_minute, 3);
+	config = accept("");
+	cr_expect_eq(config.survivors_per_incident, 10000);
+	cr_expect_eq(config.incidents_per_minute, 600);
+	refuse_word("brake: { survivors_per_incident: 0 }", "survivors_per_incident");
+	refuse_word("brake: { survivors: 5 }", "'survivors'");
+}
+
+/* ---- rules.d */
+
+static char folder[] = "/tmp/orphand-config-XXXXXX";
+
+static void put_file(const char *name, const char *text)
+{
+	char whole[256];
+	FILE *out;
+
+	snprintf(whole, sizeof(whole), "%s/%s", folder, name);
+	out = fopen(whole, "we");
+	cr_assert_not_null(out, "%s", whole);
+	fputs(text, out);
+	fclose(out);
+}
+
+static void make_folder(void)
+{
+	char rules[256];
+
+	set_up();
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(rules, sizeof(rules), "%s/rules.d", folder);
+	cr_assert_eq(mkdir(rules, 0700), 0);
+	snprintf(path, sizeof(path), "%s/orphand.yaml", folder);
+}
+
+static void remove_folder(void)
+{
+	static const char *const names[] = { "rules.d/10-b.yaml", "rules.d/05-a.yaml",
+					     "rules.d/notes.txt", "rules.d",
+					     "orphand.yaml",	  "" };
+	char whole[256];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(whole, sizeof(whole), "%s/%s", folder, names[i]);
+		remove(whole);
+	}
+	tear_down();
+}
+
+TestSuite(rules_d, .timeout = 30, .init = make_folder, .fini = remove_folder);
+
+#define ONE_RULE(name) "watch: [ { name: " name ", match: { exe: x } } ]\n"
+
+Test(rules_d, is_read_behind_the_file_in_the_order_of_names)
+{
+	put_file("orphand.yaml", ONE_RULE("main"));
+	put_file("rules.d/10-b.yaml", ONE_RULE("b"));
+	put_file("rules.d/05-a.yaml", ONE_RULE("a"));
+	put_file("rules.d/notes.txt", "no YAML: [");
+	last = config__default();
+	cr_assert_eq(config__read(&last, path, true, error, sizeof(error)), 0, "%s", error);
+	cr_assert_eq(last.rules.count, 3);
+	cr_expect_str_eq(last.rules.at[0]->name, "main");
+	cr_expect_str_eq(last.rules.at[1]->name, "a");
+	cr_expect_str_eq(last.rules.at[2]->name, "b");
+}
+
+Test(rules_d, is_read_without_a_file)
+{
+	put_file("rules.d/05-a.yaml", ONE_RULE("a"));
+	last = config__default();
+	cr_assert_eq(config__read(&last, path, false, error, sizeof(error)), 0, "%s", error);
+	cr_assert_eq(last.rules.count, 1);
+}
+
+static void see_refused(const char *text, const char *word)
+{
+	put_file("orphand.yaml", ONE_RULE("main"));
+	put_file("rules.d/10-b.yaml", text);
+	config__free(&last);
+	last = config__default();
+	cr_assert_eq(config__read(&last, path, true, error, sizeof(error)), -EINVAL);
+	cr_expect(strstr(error, "rules.d/10-b.yaml:"), "the place is told: %s", error);
+	cr_expect(strstr(error, word), "%s", error);
+}
+
+Test(rules_d, holds_rules_only_and_names_its_own_lines)
+{
+	see_refused("\ndaemon: { observe: true }\n", ":2:1: ");
+	see_refused("brake: { incidents_per_minute: 1 }\n", "main file");
+	see_refused(ONE_RULE("main"), "'main' already");
+	see_refused("watch: [\n", "10-b.yaml:");
 }

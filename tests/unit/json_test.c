@@ -132,7 +132,7 @@ static struct json_object *survivor_of(const struct control_survivor_row *row)
 	"\"root\":{\"pid\":4242,\"start\":\"2026-11-22T12:00:00.000000003Z\",\"parent_pid\":4200," \
 	"\"vpid\":7,\"pid_ns\":4026531836,\"exe\":\"/usr/bin/python3.11\","                        \
 	"\"args\":[\"python3\",\"job.py\"],\"comm\":\"python3\",\"uid\":1000,\"user\":\"jobs\","   \
-	"\"cgroup\":\"/jobs.slice/a\",\"container\":\"\"}"
+	"\"cgroup\":\"/jobs.slice/a\",\"container\":\"\",\"runtime\":\"\",\"pod\":\"\",\"unit\":\"jobs.slice\"}"
 #define SENDER \
 	"{\"pid\":4100,\"comm\":\"platform\",\"exe\":\"/usr/bin/platform\",\"uid\":0,\"user\":\"root\"}"
 
@@ -367,52 +367,6 @@ Test(json, durations_are_exact)
 	}
 }
 
-/* ---- containers */
-
-Test(json, containers_are_found)
-{
-	static const char *const paths[] = {
-		"/docker/" ID64,
-		"/system.slice/docker-" ID64 ".scope",
-		"/system.slice/docker-" ID64 ".scope/init.scope",
-		"/kubepods.slice/kubepods-pod1.slice/cri-containerd-" ID64 ".scope",
-		"/kubepods.slice/crio-" ID64 ".scope",
-		"/kubepods.slice/crio-" ID64,
-		"/machine.slice/libpod-" ID64 ".scope/container",
-		"/kubepods/burstable/pod1/" ID64,
-		"/kubepods-burstable-pod1.slice:cri-containerd:" ID64,
-		"/docker/fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210/docker/" ID64,
-	};
-	char id[CONTAINER_ID_LEN];
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		cr_assert(json__container(paths[i], id), "%s", paths[i]);
-		cr_assert_str_eq(id, ID64, "%s", paths[i]);
-	}
-}
-
-Test(json, what_is_no_container_is_none)
-{
-	static const char *const paths[] = {
-		"",
-		"/",
-		"/user.slice/user-1000.slice/session-3.scope",
-		"/machine.slice/libpod-conmon-" ID64 ".scope",
-		"/machine.slice/crio-conmon-" ID64 ".scope",
-		"/docker/" ID64 "0",
-		"/docker/0123456789abcdef",
-		"/docker/0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF",
-		"/system.slice/docker-" ID64 ".service",
-		"/system.slice/other-" ID64 ".scope",
-	};
-	char id[CONTAINER_ID_LEN];
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		cr_assert_not(json__container(paths[i], id), "%s", paths[i]);
-		cr_assert_str_eq(id, "");
-	}
-}
-
 /* ---- events, trees, findings */
 
 static struct control_event_row event(enum event_type type)
@@ -460,7 +414,8 @@ Test(json, event_tells_what_it_knows)
 	       "\"orphand.rule\":\"r\"," EVENT_PROCESS
 	       ",\"process.vpid\":7,\"process.executable.path\":\"/bin/sh\","
 	       "\"process.executable.name\":\"sh\",\"process.command_args\":[\"sh\",\"-c\"],"
-	       "\"process.linux.cgroup\":\"/docker/" ID64 "\",\"container.id\":\"" ID64 "\"}");
+	       "\"process.linux.cgroup\":\"/docker/" ID64 "\",\"container.id\":\"" ID64 "\","
+	       "\"container.runtime\":\"docker\"}");
 }
 
 Test(json, event_of_an_end_has_status_or_signal)
@@ -514,14 +469,15 @@ Test(json, tree_tells_root_and_policy)
 			    .signal = SIGTERM,
 			    .flags = TREE_ANY },
 		.name = "jobs",
+		.why = "exe /x",
 		.image = IMAGE(1000, "/x", "x"),
 	};
 
 	expect(json__tree(&all, &row),
-	       "{\"id\":17,\"rule\":\"jobs\",\"root\":{\"pid\":4242,"
+	       "{\"id\":17,\"rule\":\"jobs\",\"matched_by\":\"exe /x\",\"root\":{\"pid\":4242,"
 	       "\"start\":\"2026-11-22T12:00:00.000000003Z\",\"exe\":\"/x\",\"args\":[\"x\"],"
 	       "\"comm\":\"python3\",\"uid\":1000,\"user\":\"jobs\",\"cgroup\":\"/jobs.slice/a\","
-	       "\"container\":\"\",\"alive\":true},\"owner\":1000,"
+	       "\"container\":\"\",\"runtime\":\"\",\"pod\":\"\",\"unit\":\"jobs.slice\",\"alive\":true},\"owner\":1000,"
 	       "\"since\":\"2026-11-22T12:00:40.000000000Z\",\"age_ns\":60000000000,\"members\":3,"
 	       "\"outer\":null,\"state\":\"watched\",\"made_by\":\"rule\","
 	       "\"policy\":{\"on\":[\"kill\",\"error\"],\"scope\":\"any\",\"signal\":\"SIGTERM\","

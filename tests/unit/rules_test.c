@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* rules_test.c - which programs a rule asks for, and what the kernel side is told to look for. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/rules.h"
@@ -103,4 +104,127 @@ Test(rules, tell_the_kernel_what_paths_begin_with)
 	rules__each_prefix(&rules, collect, all);
 	cr_expect_str_eq(all, "/usr/bin/python3|/opt/||");
 	rules__free(&rules);
+}
+
+/* ---- the other keys */
+
+static struct image *image_in(const char *cgroup)
+{
+	return image__new(1000, 100, "python3", "/usr/bin/python3.11", "python3\0job.py", 15,
+			  cgroup);
+}
+
+static bool fits_one(enum match_key key, const char *glob, struct image *image)
+{
+	struct match match = {};
+	bool fits;
+
+	globs__add(&match.keys[key], glob);
+	ids__add(&match.users, 1000);
+	ids__add(&match.groups, 7);
+	fits = match__fits(&match, image, NULL);
+	match__free(&match);
+	image__put(image);
+	return fits;
+}
+
+Test(rules, match_name_user_group_cgroup_and_container)
+{
+	static const char docker[] =
+		"/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+	cr_expect(fits_one(MATCH_COMM, "pyth*", image_in("/")));
+	cr_expect_not(fits_one(MATCH_COMM, "/usr/bin/pyth*", image_in("/")));
+	cr_expect(fits_one(MATCH_USER, "jobs", image_in("/")), "uid 1000 is one of the name's");
+	cr_expect_not(fits_one(MATCH_GROUP, "jobs", image_in("/")), "gid 100 is none");
+	cr_expect(fits_one(MATCH_CGROUP, "/jobs.slice/*", image_in("/jobs.slice/a/b")));
+	cr_expect_not(fits_one(MATCH_CGROUP, "/jobs.slice/*", image_in("/other/jobs.slice/a")));
+	cr_expect(fits_one(MATCH_CONTAINER, "*", image_in(docker)));
+	cr_expect(fits_one(MATCH_CONTAINER, "0123*", image_in(docker)));
+	cr_expect_not(fits_one(MATCH_CONTAINER, "1123*", image_in(docker)));
+	cr_expect_not(fits_one(MATCH_CONTAINER, "*", image_in("/jobs.slice")), "in no container");
+}
+
+Test(rules, match_the_parent)
+{
+	struct image *child = IMAGE("/bin/sh", "sh"), *right = IMAGE("/usr/sbin/sshd", "sshd"),
+		     *wrong = IMAGE("/bin/sh", "sh");
+	struct match match = {};
+
+	globs__add(&match.keys[MATCH_EXE], "/bin/sh");
+	globs__add(&match__parent(&match)->keys[MATCH_EXE], "*/sshd");
+	cr_expect(match__fits(&match, child, right));
+	cr_expect_not(match__fits(&match, child, wrong));
+	cr_expect_not(match__fits(&match, child, NULL), "what nobody knows does not match");
+	match__free(&match);
+	image__put(child);
+	image__put(right);
+	image__put(wrong);
+}
+
+Test(rules, an_empty_match_is_known)
+{
+	struct match match = {};
+
+	cr_expect(match__is_empty(&match));
+	match__parent(&match);
+	cr_expect(match__is_empty(&match), "a parent of whom nothing is asked");
+	globs__add(&match.parent->keys[MATCH_COMM], "x");
+	cr_expect_not(match__is_empty(&match));
+	match__free(&match);
+}
+
+Test(rules, spare_what_fits_an_entry)
+{
+	struct rules rules = {};
+	struct rule *rule = add(&rules, "r", "/bin/*", NULL);
+	struct image *tmux = IMAGE("/usr/bin/tmux", "tmux"), *sh = IMAGE("/bin/sh", "sh");
+
+	cr_expect_not(rule__has_spares(rule));
+	globs__add(&rule__add_spare(rule)->keys[MATCH_EXE], "*/screen");
+	globs__add(&rule__add_spare(rule)->keys[MATCH_EXE], "*/tmux");
+	cr_expect(rule__has_spares(rule));
+	cr_expect(rule__spares(rule, tmux, NULL));
+	cr_expect_not(rule__spares(rule, sh, NULL));
+	image__put(tmux);
+	image__put(sh);
+	rules__free(&rules);
+}
+
+Test(rules, say_why_and_what)
+{
+	struct rules rules = {};
+	struct rule *rule = add(&rules, "r", "/bin/a", "*x*");
+	struct image *image = IMAGE("/bin/b", "b\0x"), *parent = IMAGE("/sbin/init", "init");
+	char why[MATCHED_LEN], *text;
+
+	globs__add(&rule->match.keys[MATCH_EXE], "/bin/b*");
+	globs__add(&match__parent(&rule->match)->keys[MATCH_EXE], "*/init");
+	globs__add(&rule__add_spare(rule)->keys[MATCH_COMM], "tmux*");
+	rule->spare_words = SPARE_DETACHED | SPARE_COOKIE;
+	rule->policy =
+		(struct policy){ 5000000000, 1 << CAUSE_KILL | 1 << CAUSE_OOM, 15, TREE_ANY };
+	rule->limit = 10;
+	cr_assert_eq(rules__match(&rules, image, parent), rule);
+	rule__why(rule, image, parent, why, sizeof(why));
+	cr_expect_str_eq(why, "exe /bin/b*, args *x*, parent exe */init");
+	text = rule__format(rule);
+	cr_expect_str_eq(text, "match exe /bin/a|/bin/b*, args *x*, parent (exe */init); "
+			       "on kill,oom; scope any; SIGTERM, SIGKILL after 5s; "
+			       "spare (comm tmux*), detached, cookie; limit 10 survivors");
+	free(text);
+	image__put(image);
+	image__put(parent);
+	rules__free(&rules);
+}
+
+/* A tree keeps its rule when a reload takes it away. */
+Test(rules, live_as_long_as_somebody_holds_them)
+{
+	struct rules rules = {};
+	struct rule *rule = rule__ref(add(&rules, "kept", "/bin/a", NULL));
+
+	rules__free(&rules);
+	cr_expect_str_eq(rule->name, "kept");
+	rule__put(rule);
 }

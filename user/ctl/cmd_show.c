@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "ctl/client.h"
 #include "model/incident.h"
+#include "model/place.h"
 #include "model/policy.h"
 
 struct story {
@@ -217,7 +218,7 @@ static void print_head(struct story *story)
 static void print_root(struct story *story)
 {
 	const struct control_incident_row *row = &story->incident;
-	char container[CONTAINER_ID_LEN];
+	struct place place = place__of(row->image.cgroup);
 
 	label(story, "root");
 	print__command(stdout, &row->image);
@@ -238,10 +239,16 @@ static void print_root(struct story *story)
 	label(story, "cgroup");
 	print__field(stdout, row->image.cgroup);
 	fputc('\n', stdout);
-	if (!json__container(row->image.cgroup, container))
+	if (*place.unit) {
+		label(story, "unit");
+		print__field(stdout, place.unit);
+		fputc('\n', stdout);
+	}
+	if (!*place.container)
 		return;
 	label(story, "container");
-	printf("%s\n", container);
+	printf("%s%s%s%s%s\n", place.runtime, *place.runtime ? " " : "", place.container,
+	       *place.pod ? ", pod " : "", place.pod);
 }
 
 static void print_death(struct story *story)

@@ -10,8 +10,8 @@ static size_t at_most(size_t n, size_t most)
 	return n < most ? n : most;
 }
 
-struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const char *exe, const char *args,
-			 size_t args_len, const char *cgroup)
+struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const char *exe,
+			 const char *args, size_t args_len, const char *cgroup)
 {
 	size_t exe_len = strnlen(exe, PATH_LEN - 1);
 	size_t cgroup_len = strnlen(cgroup, CGROUP_LEN - 1);

@@ -23,8 +23,8 @@ struct image {
 
 /* A new image with one reference, NULL without memory. Strings are cut at the lengths that the
  * control records have room for. */
-struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const char *exe, const char *args,
-			 size_t args_len, const char *cgroup);
+struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const char *exe,
+			 const char *args, size_t args_len, const char *cgroup);
 
 struct image *image__ref(struct image *image);
 void image__put(struct image *image);

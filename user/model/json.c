@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "model/incident.h"
 #include "model/json.h"
+#include "model/place.h"
 #include "model/policy.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -116,69 +117,6 @@ uint64_t json__realtime(const struct control_host *host, uint64_t at)
 	return at + (uint64_t)host->realtime;
 }
 
-/* ---- containers */
-
-static bool is_container_id(const char *text)
-{
-	for (size_t i = 0; i < CONTAINER_ID_LEN - 1; i++) {
-		bool digit = text[i] >= '0' && text[i] <= '9';
-
-		if (!digit && (text[i] < 'a' || text[i] > 'f'))
-			return false;
-	}
-	return true;
-}
-
-/* Whether a component that has an id behind so many bytes is one of a container: by cgroupfs its
- * plain id, or by systemd a scope whose name tells the engine. Their helpers' scopes
- * ("libpod-conmon-…") are none. */
-static bool names_container(const char *component, size_t before, size_t behind)
-{
-	static const char *const engines[] = { "docker-", "cri-containerd-", "crio-", "libpod-" };
-	const char *rest = component + before + CONTAINER_ID_LEN - 1;
-
-	/* "….slice:cri-containerd:<id>": a systemd path that runc took for a cgroupfs one */
-	if (!before || component[before - 1] == ':')
-		return behind == 0;
-	if (behind && (behind != strlen(".scope") || strncmp(rest, ".scope", behind) != 0))
-		return false;
-	for (size_t i = 0; i < COUNT(engines); i++) {
-		if (strlen(engines[i]) == before && strncmp(component, engines[i], before) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool component_container(const char *component, size_t len, char id[CONTAINER_ID_LEN])
-{
-	for (size_t at = 0; at + CONTAINER_ID_LEN - 1 <= len; at++) {
-		size_t behind = len - at - (CONTAINER_ID_LEN - 1);
-
-		if (is_container_id(component + at) && names_container(component, at, behind)) {
-			memcpy(id, component + at, CONTAINER_ID_LEN - 1);
-			id[CONTAINER_ID_LEN - 1] = '\0';
-			return true;
-		}
-	}
-	return false;
-}
-
-bool json__container(const char *cgroup, char id[CONTAINER_ID_LEN])
-{
-	bool found = false;
-
-	*id = '\0';
-	while (*cgroup) {
-		size_t len = strcspn(cgroup, "/");
-
-		/* the last one: a container within a container is where the process is */
-		found |= component_container(cgroup, len, id);
-		cgroup += len;
-		cgroup += *cgroup == '/';
-	}
-	return found;
-}
-
 /* ---- objects */
 
 /* An object on its way: once anything could not be made, finish() gives NULL. */
@@ -277,16 +215,6 @@ static void put_exit_signal(struct maker *maker, const char *key, uint32_t exit_
 		put_null(maker, key);
 }
 
-static struct json_object *container_of_image(const struct control_image *image)
-{
-	char cgroup[CGROUP_LEN + 1], id[CONTAINER_ID_LEN];
-
-	memcpy(cgroup, image->cgroup, CGROUP_LEN);
-	cgroup[CGROUP_LEN] = '\0';
-	json__container(cgroup, id);
-	return json__text(id, sizeof(id));
-}
-
 /* Appends the value, which is taken over; NULL is what is left of one that could not be made. */
 static bool append(struct json_object *array, struct json_object *value)
 {
@@ -314,6 +242,24 @@ static struct json_object *args_of_image(const struct control_image *image)
 	return args;
 }
 
+static struct place place_of_image(const struct control_image *image)
+{
+	char cgroup[CGROUP_LEN + 1];
+
+	snprintf(cgroup, sizeof(cgroup), "%.*s", CGROUP_LEN, image->cgroup);
+	return place__of(cgroup);
+}
+
+static void put_place(struct maker *maker, const struct control_image *image)
+{
+	struct place place = place_of_image(image);
+
+	put_text(maker, "container", place.container);
+	put_text(maker, "runtime", place.runtime);
+	put_text(maker, "pod", place.pod);
+	put_text(maker, "unit", place.unit);
+}
+
 /* What a process runs, and as whom: the middle of every process in the JSON. */
 static void put_image(struct maker *maker, const struct json_context *context,
 		      const struct control_image *image)
@@ -324,7 +270,7 @@ static void put_image(struct maker *maker, const struct json_context *context,
 	put_number(maker, "uid", image->uid);
 	put_user(maker, "user", context, image->uid);
 	put_field(maker, "cgroup", image->cgroup);
-	put(maker, "container", container_of_image(image));
+	put_place(maker, image);
 }
 
 /* ---- incidents */
@@ -487,13 +433,19 @@ static void put_event_process(struct maker *maker, const struct json_context *co
 		put_number(maker, "process.vpid", row->vpid);
 }
 
+static void put_known(struct maker *maker, const char *key, const char *text)
+{
+	if (*text)
+		put_text(maker, key, text);
+}
+
 static void put_event_image(struct maker *maker, const struct control_image *image)
 {
-	char exe[PATH_LEN + 1], cgroup[CGROUP_LEN + 1], id[CONTAINER_ID_LEN];
+	struct place place = place_of_image(image);
+	char exe[PATH_LEN + 1];
 	const char *base;
 
 	snprintf(exe, sizeof(exe), "%.*s", PATH_LEN, image->exe);
-	snprintf(cgroup, sizeof(cgroup), "%.*s", CGROUP_LEN, image->cgroup);
 	base = strrchr(exe, '/');
 	base = base ? base + 1 : exe;
 	if (*exe)
@@ -502,10 +454,12 @@ static void put_event_image(struct maker *maker, const struct control_image *ima
 		put_text(maker, "process.executable.name", base);
 	if (image->args_len)
 		put(maker, "process.command_args", args_of_image(image));
-	if (*cgroup)
-		put_text(maker, "process.linux.cgroup", cgroup);
-	if (json__container(cgroup, id))
-		put_text(maker, "container.id", id);
+	if (*image->cgroup)
+		put_field(maker, "process.linux.cgroup", image->cgroup);
+	put_known(maker, "container.id", place.container);
+	put_known(maker, "container.runtime", place.runtime);
+	put_known(maker, "k8s.pod.uid", place.pod);
+	put_known(maker, "orphand.unit", place.unit);
 }
 
 static void put_event_end(struct maker *maker, uint32_t exit_code)
@@ -616,6 +570,7 @@ struct json_object *json__tree(const struct json_context *context,
 
 	put_number(&maker, "id", row->id);
 	put_field(&maker, "rule", row->name);
+	put_field(&maker, "matched_by", row->why);
 	put(&maker, "root", make_tree_root(context, row));
 	put_number(&maker, "owner", row->owner);
 	put_time(&maker, "since", context, row->since);

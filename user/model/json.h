@@ -51,15 +51,8 @@ size_t json__utf8(const char *bytes, size_t len);
 /* How much of args there is, whatever the record claims. */
 size_t json__args_len(const struct control_image *image);
 
-/* Room for the 64 hexadecimal digits of a container's id and a NUL. */
-#define CONTAINER_ID_LEN 65
-
-/* The id of the innermost container in a cgroup's path; without one false, and id is "". */
-bool json__container(const char *cgroup, char id[CONTAINER_ID_LEN]);
-
 /* A boottime as realtime, by the daemon's word on the difference. */
 uint64_t json__realtime(const struct control_host *host, uint64_t at);
-
 
 /* The names that the contract gives; "unknown" for a number out of range. */
 const char *json__finding_level(uint32_t level);

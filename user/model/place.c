@@ -6,8 +6,7 @@
 #include "base/text.h"
 #include "model/place.h"
 
-#define SHORTEST_ID 12
-#define LONGEST_ID 64
+#define ID_LEN 64
 
 /* What each runtime calls the scope of a container, with systemd as the manager of groups: the
  * name's part in front of the id. conmon's own scopes have a further word there. */
@@ -53,11 +52,7 @@ static void word__copy(struct word word, char *to, size_t size)
 
 static bool is_id(struct word word)
 {
-	size_t i = 0;
-
-	while (i < word.len && isxdigit((unsigned char)word.at[i]))
-		i++;
-	return i == word.len && word.len >= SHORTEST_ID && word.len <= LONGEST_ID;
+	return word.len == ID_LEN && strspn(word.at, "0123456789abcdef") >= ID_LEN;
 }
 
 static void set_container(struct place *place, struct word id, const char *runtime)
@@ -102,7 +97,7 @@ static bool find_triple(struct place *place, struct word word)
 /* A bare id: whose it is, the folder around it tells. In a pod's it may be any CRI runtime's. */
 static bool find_bare(struct place *place, struct word word, struct word folder)
 {
-	if (word.len != LONGEST_ID || !is_id(word))
+	if (!is_id(word))
 		return false;
 	if (word__is(folder, "docker"))
 		set_container(place, word, "docker");
