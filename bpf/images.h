@@ -218,7 +218,7 @@ static __always_inline int name_exec(struct task_struct *task)
 		record->tree = member->tree;
 	read_exe(scratch, task);
 	root = member && bpf_map_lookup_elem(&trees, &who);
-	if (!root && rules_are_there)
+	if (rules_are_there)
 		record->provisional = is_asked_for(scratch);
 	if (!member && !record->provisional)
 		return 0;
@@ -227,10 +227,11 @@ static __always_inline int name_exec(struct task_struct *task)
 	read_image(&record->image, task);
 	record->parent = ident_of(task->group_leader->real_parent);
 	read_vpid(task, &record->vpid, &record->pid_ns);
-	if (record->provisional)
-		record->provisional = make_root(scratch, &who, member);
-	else if (root)
+	if (root) /* perhaps one that the guard is letting go: it looks here whether that still
+		     holds */
 		bpf_map_update_elem(&images, &who, &record->image, BPF_ANY);
+	else if (record->provisional)
+		record->provisional = make_root(scratch, &who, member);
 	if (!member && !record->provisional)
 		return 0;
 	send_exec(record, &who);

@@ -166,6 +166,11 @@ int rig__spare(struct rig *rig, pid_t pid)
 	return tell(rig, CONTROL_SPARE, pid);
 }
 
+int rig__arm(struct rig *rig, bool arm)
+{
+	return tell(rig, arm ? CONTROL_ARM : CONTROL_DISARM, 0);
+}
+
 const char *rig__why(const struct rig *rig)
 {
 	return rig->why;

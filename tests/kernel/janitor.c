@@ -132,13 +132,28 @@ bool janitor__remove(const char *path)
 }
 
 /* Groups of a test are named as its folder, in whatever hierarchy. The dead leave them late. */
+/* Groups within it are one deep. */
+static void remove_inner_groups(const char *path)
+{
+	autoclosedir DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+	}
+}
+
 static bool remove_group(const char *mount, const char *name)
 {
 	struct patience patience = rig__patience(10);
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/%s", mount, name);
-	while (rmdir(path)) {
+	for (;;) {
+		remove_inner_groups(path);
+		if (rmdir(path) == 0)
+			return true;
 		if (errno == ENOENT)
 			return true;
 		if (!rig__retry(&patience))

@@ -550,6 +550,11 @@ const char *rig__own_program(struct rig *rig)
 	return rig->own_program;
 }
 
+pid_t rig__run_program(struct rig *rig, const char *play)
+{
+	return rig__spawn(rig, "become { %s %s }", rig__own_program(rig), play);
+}
+
 static pid_t begin(struct rig *rig, const struct policy *policy, char *play)
 {
 	char *argv[WORDS + 1] = { rig->actor };

@@ -83,6 +83,9 @@ __attribute__((format(printf, 2, 3))) void rig__configure(struct rig *rig, const
 /* A copy of the actor in the rig's folder: the path of a program that no other test runs. */
 const char *rig__own_program(struct rig *rig);
 
+/* Runs it: another program at first, so that a rule's comes by exec. */
+pid_t rig__run_program(struct rig *rig, const char *play);
+
 /* Entries of a pinned map, "members"; they are there before any record tells of them. */
 size_t rig__entries(const struct rig *rig, const char *map);
 void rig__await_entries(const struct rig *rig, const char *map, size_t entries);
@@ -163,6 +166,7 @@ struct answer *rig__read(int socket);
 int rig__track(struct rig *rig, pid_t pid, const struct policy *policy, const char *name);
 int rig__untrack(struct rig *rig, pid_t pid);
 int rig__spare(struct rig *rig, pid_t pid);
+int rig__arm(struct rig *rig, bool arm); /* or disarm */
 const char *rig__why(const struct rig *rig);
 
 /* The row of the tree whose root this is, and of the member; false: there is none. */

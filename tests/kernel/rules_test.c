@@ -37,12 +37,6 @@ static struct rig *start_with_jobs_rule(void)
 	return rig;
 }
 
-/* It is another program at first: the rule's comes by exec. */
-static pid_t run_program(struct rig *rig, const char *play)
-{
-	return rig__spawn(rig, "become { %s %s }", rig__own_program(rig), play);
-}
-
 static void see_it_ended(struct rig *rig, pid_t root)
 {
 	const struct incident *incident = rig__closed(rig, root);
@@ -66,7 +60,7 @@ static void assert_nobody_watched(struct rig *rig)
 Test(rules, a_program_that_matches_is_watched_from_its_exec)
 {
 	autorig struct rig *rig = start_with_jobs_rule();
-	pid_t root = run_program(rig, "fork { as stray sleep } as job sleep");
+	pid_t root = rig__run_program(rig, "fork { as stray sleep } as job sleep");
 	struct control_tree_row tree;
 
 	rig__meet(rig, "stray", 1);
@@ -88,7 +82,7 @@ Test(rules, a_program_that_matches_is_watched_from_its_exec)
 Test(rules, a_root_that_ends_well_leaves_its_children)
 {
 	autorig struct rig *rig = start_with_jobs_rule();
-	pid_t root = run_program(rig, "fork { as stray sleep } await stray 1 as job exit 0");
+	pid_t root = rig__run_program(rig, "fork { as stray sleep } await stray 1 as job exit 0");
 
 	rig__join(root);
 	rig__await_event(rig, EVENT_TREE_ENDED, root);
@@ -108,7 +102,7 @@ Test(rules, what_is_forked_at_once_and_orphaned_at_once_ends)
 	struct patience patience = rig__patience(2);
 
 	for (int round = 0; round < 40 && rig__retry(&patience); round++) {
-		pid_t root = run_program(rig, FLEETING);
+		pid_t root = rig__run_program(rig, FLEETING);
 
 		rig__meet(rig, "job", 1);
 		see_it_ended(rig, root);
@@ -126,7 +120,7 @@ Test(rules, what_a_halted_guard_could_not_see_ends)
 	pid_t root;
 
 	rig__daemon_halt(rig);
-	root = run_program(rig, FLEETING);
+	root = rig__run_program(rig, FLEETING);
 	rig__join(root);
 	stray = rig__meet(rig, "stray", 1);
 	cr_assert(rig__all_live(stray));
@@ -143,7 +137,7 @@ Test(rules, what_a_killed_guard_could_not_see_is_reconstructed)
 	pid_t root;
 
 	rig__daemon_kill(rig);
-	root = run_program(rig, FLEETING);
+	root = rig__run_program(rig, FLEETING);
 	rig__join(root);
 	stray = rig__meet(rig, "stray", 1);
 	cr_assert(rig__all_live(stray));
@@ -171,7 +165,7 @@ static void see_nobody_signalled(struct rig *rig, pid_t root)
 Test(rules, other_arguments_are_nobodys_business)
 {
 	autorig struct rig *rig = start_with_jobs_rule();
-	pid_t root = run_program(rig, "fork { as stray sleep } as other sleep");
+	pid_t root = rig__run_program(rig, "fork { as stray sleep } as other sleep");
 
 	rig__meet(rig, "other", 1);
 	see_nobody_signalled(rig, root);
@@ -194,7 +188,7 @@ Test(rules, a_killed_one_with_other_arguments_leaves_its_children)
 	pid_t root;
 
 	rig__daemon_halt(rig);
-	root = run_program(rig, "fork { setsid fork { as stray sleep } } raise KILL");
+	root = rig__run_program(rig, "fork { setsid fork { as stray sleep } } raise KILL");
 	rig__join(root);
 	stray = rig__meet(rig, "stray", 1);
 	rig__daemon_resume(rig);
@@ -239,8 +233,8 @@ Test(rules, what_runs_at_the_start_is_watched)
 	pid_t root, other;
 
 	add_jobs_rule(rig);
-	root = run_program(rig, "fork { fork { as stray sleep } sleep } as job sleep");
-	other = run_program(rig, "fork { as orphan sleep } as other sleep");
+	root = rig__run_program(rig, "fork { fork { as stray sleep } sleep } as job sleep");
+	other = rig__run_program(rig, "fork { as orphan sleep } as other sleep");
 	rig__meet(rig, "stray", 1);
 	rig__meet(rig, "job", 1);
 	rig__meet(rig, "other", 1);
@@ -374,7 +368,7 @@ Test(rules, a_rules_policy_is_its_trees)
 		       "    match: { exe: [\"%s\"] }\n",
 		       rig__folder(rig), rig__own_program(rig));
 	rig__daemon_start(rig);
-	root = run_program(rig, "fork { handle TERM 5 as stray sleep } as job gate 1 exit 3");
+	root = rig__run_program(rig, "fork { handle TERM 5 as stray sleep } as job gate 1 exit 3");
 	rig__meet(rig, "stray", 1);
 	rig__await_event(rig, EVENT_TREE_TRACKED, root);
 	cr_assert(rig__tree_of(rig, root, &tree));
@@ -415,8 +409,8 @@ static void reload(struct rig *rig, const char *said)
 Test(rules, one_that_a_reload_brings_holds_for_old_and_new)
 {
 	autorig struct rig *rig = start_with_jobs_rule();
-	pid_t kept = run_program(rig, "fork { as stray sleep } as job sleep");
-	pid_t old = run_program(rig, "fork { as stray sleep } as more sleep");
+	pid_t kept = rig__run_program(rig, "fork { as stray sleep } as job sleep");
+	pid_t old = rig__run_program(rig, "fork { as stray sleep } as more sleep");
 	struct control_tree_row tree;
 	pid_t new;
 
@@ -435,7 +429,7 @@ Test(rules, one_that_a_reload_brings_holds_for_old_and_new)
 	cr_assert(rig__tree_of(rig, old, &tree));
 	cr_assert_str_eq(tree.name, "more");
 	cr_assert_eq(tree.members, 2);
-	new = run_program(rig, "fork { as stray sleep } as new sleep");
+	new = rig__run_program(rig, "fork { as stray sleep } as new sleep");
 	rig__meet(rig, "new", 1);
 	rig__meet(rig, "stray", 3);
 	kill(new, SIGKILL);
@@ -450,7 +444,7 @@ Test(rules, one_that_a_reload_brings_holds_for_old_and_new)
 Test(rules, a_bad_config_changes_nothing)
 {
 	autorig struct rig *rig = start_with_jobs_rule();
-	pid_t kept = run_program(rig, "fork { as stray sleep } as job sleep");
+	pid_t kept = rig__run_program(rig, "fork { as stray sleep } as job sleep");
 	struct control_tree_row tree;
 	pid_t new;
 
@@ -461,7 +455,7 @@ Test(rules, a_bad_config_changes_nothing)
 	cr_assert(rig__log_has(rig, "nonsense"), "what is wrong is told");
 	cr_assert(rig__tree_of(rig, kept, &tree));
 	rig__next_play(rig);
-	new = run_program(rig, "fork { as stray sleep } as job sleep");
+	new = rig__run_program(rig, "fork { as stray sleep } as job sleep");
 	rig__meet(rig, "job", 1);
 	rig__meet(rig, "stray", 1);
 	kill(kept, SIGKILL);
@@ -482,18 +476,133 @@ Test(rules, one_that_a_reload_takes_away_keeps_its_trees)
 	cr_assert_eq(stat(config, &st), 0);
 	add_jobs_rule(rig);
 	rig__daemon_start(rig);
-	kept = run_program(rig, "fork { as stray sleep } as job sleep");
+	kept = rig__run_program(rig, "fork { as stray sleep } as job sleep");
 	rig__meet(rig, "job", 1);
 	rig__meet(rig, "stray", 1);
 	rig__await_event(rig, EVENT_TREE_TRACKED, kept);
 	cr_assert_eq(truncate(config, st.st_size), 0);
 	reload(rig, "reloaded: 0 rules");
 	rig__next_play(rig);
-	new = run_program(rig, "as job sleep");
+	new = rig__run_program(rig, "as job sleep");
 	rig__meet(rig, "job", 1);
 	rig__await_counter(rig, "trees", 1);
 	cr_assert_eq(rig__entries(rig, "trees"), 1);
 	cr_assert_not(rig__tree_of(rig, new, &(struct control_tree_row){}));
 	kill(kept, SIGKILL);
 	cr_assert_eq(rig__closed(rig, kept)->n, 1);
+}
+
+/* Under the name that the new rule has too, a tree goes on with what that one says. */
+Test(rules, one_that_a_reload_changes_holds_for_its_trees)
+{
+	autorig struct rig *rig = rig__start(.bare = true);
+	const struct band *stray;
+	struct control_tree_row tree;
+	char config[128];
+	struct stat st;
+	pid_t root;
+
+	snprintf(config, sizeof(config), "%s/orphand.yaml", rig__folder(rig));
+	cr_assert_eq(stat(config, &st), 0);
+	add_jobs_rule(rig);
+	rig__daemon_start(rig);
+	root = rig__run_program(rig, "fork { as stray sleep } as job sleep");
+	rig__meet(rig, "job", 1);
+	stray = rig__meet(rig, "stray", 1);
+	rig__await_event(rig, EVENT_TREE_TRACKED, root);
+	cr_assert_eq(truncate(config, st.st_size), 0);
+	rig__configure(rig,
+		       "watch:\n  - name: jobs\n    match: { exe: [\"%s/prog*\"] }\n"
+		       "    on: [oom]\n",
+		       rig__folder(rig));
+	reload(rig, "reloaded: 1 rule;");
+	cr_assert(rig__tree_of(rig, root, &tree));
+	cr_assert_eq(tree.policy.on, ON(OOM));
+	kill(root, SIGKILL);
+	rig__await_event(rig, EVENT_TREE_ENDED, root);
+	cr_assert(rig__all_live(stray), "it was no death by the OOM killer");
+}
+
+/* ---- the other keys */
+
+static void watch_what_is(struct rig *rig, const char *match)
+{
+	rig__configure(rig, "watch:\n  - name: jobs\n    match: { %s }\n", match);
+	rig__daemon_start(rig);
+}
+
+static void see_watched(struct rig *rig, pid_t root, const char *why)
+{
+	struct control_tree_row tree;
+
+	rig__await_event(rig, EVENT_TREE_TRACKED, root);
+	cr_assert(rig__tree_of(rig, root, &tree));
+	cr_assert_str_eq(tree.why, why);
+}
+
+static void see_let_go(struct rig *rig, pid_t root)
+{
+	rig__await_entries(rig, "trees", 0);
+	cr_assert_not(rig__tree_of(rig, root, &(struct control_tree_row){}));
+}
+
+Test(rules, match_a_user)
+{
+	autorig struct rig *rig = rig__start(.bare = true);
+	char match[160], why[64];
+	pid_t root;
+
+	snprintf(match, sizeof(match), "exe: ['%s/*'], user: ['%d']", rig__folder(rig), NOBODY);
+	snprintf(why, sizeof(why), "exe %s/*, user %d", rig__folder(rig), NOBODY);
+	watch_what_is(rig, match);
+	root = rig__run_program(rig, "as job sleep");
+	rig__meet(rig, "job", 1);
+	see_let_go(rig, root);
+	root = rig__spawn(rig, "uid %d become { %s as job sleep }", NOBODY, rig__own_program(rig));
+	see_watched(rig, root, why);
+}
+
+Test(rules, match_the_parent)
+{
+	autorig struct rig *rig = rig__start(.bare = true);
+	char match[160], why[160];
+	const struct band *jobs;
+	pid_t other;
+
+	snprintf(match, sizeof(match), "exe: ['%s/*'], parent: { comm: [platform] }",
+		 rig__folder(rig));
+	snprintf(why, sizeof(why), "exe %s/*, parent comm platform", rig__folder(rig));
+	watch_what_is(rig, match);
+	other = rig__run_program(rig, "as other sleep");
+	rig__meet(rig, "other", 1);
+	see_let_go(rig, other);
+	rig__spawn(rig, "name platform fork { become { %s as job sleep } } sleep",
+		   rig__own_program(rig));
+	jobs = rig__meet(rig, "job", 1);
+	see_watched(rig, jobs->one[0].pid, why);
+}
+
+/* The root is dead before the guard has seen it: its group is known all the same. */
+Test(rules, match_the_control_group_of_one_that_is_gone)
+{
+	autorig struct rig *rig = rig__start(.bare = true);
+	const struct incident *incident;
+	char group[256], match[256];
+	const struct band *stray;
+	pid_t root;
+
+	if (!rig__make_group(rig, NULL, "cgroup.procs", group, sizeof(group)))
+		cr_skip_test("there is no cgroup v2");
+	snprintf(match, sizeof(match), "cgroup: ['/%s']", strrchr(group, '/') + 1);
+	watch_what_is(rig, match);
+	rig__daemon_halt(rig);
+	root = rig__spawn(rig,
+			  "join %s become { %s fork { as stray sleep } await stray 1 raise KILL }",
+			  group, rig__own_program(rig));
+	rig__join(root);
+	stray = rig__meet(rig, "stray", 1);
+	rig__daemon_resume(rig);
+	incident = rig__closed(rig, root);
+	cr_assert(rig__all_gone(stray));
+	cr_expect_str_eq(incident->row.image.cgroup, strrchr(group, '/'));
 }

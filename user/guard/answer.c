@@ -433,10 +433,12 @@ static void answer_brake(struct client *client, bool disarm)
 		client__end(client, -EPERM, 0, "only root arms and disarms");
 		return;
 	}
-	if (disarm)
-		brake__open(guard, "by hand");
-	else
+	if (!disarm) {
 		brake__close(guard);
+	} else {
+		brake__open(guard, "by hand");
+		ender__close_finished(guard); /* those that it let be */
+	}
 	client__end(client, 0, 0, "");
 }
 

@@ -217,8 +217,13 @@ static struct proc *on_provisional(struct guard *guard, const struct record_exec
 	struct tree_value value;
 	struct tree *tree;
 
-	if (family__tree(guard->family, who) || kernel__tree(guard->kernel, who, &value))
+	if (family__tree(guard->family, who))
 		return proc;
+	if (kernel__tree(guard->kernel, who, &value)) {
+		/* Let go for what it ran before, in the moment of this exec. */
+		watch__look_at(guard, who);
+		return family__proc(guard->family, who);
+	}
 	tree = family__add_tree(guard->family, who, &value, proc ? proc->tree : NULL);
 	if (!tree)
 		return proc;
@@ -236,6 +241,19 @@ static struct proc *on_provisional(struct guard *guard, const struct record_exec
 	return proc;
 }
 
+/* Whether it has not become yet another program since. */
+static bool is_newest(struct guard *guard, const struct record_exec *record)
+{
+	const struct image_value *told = &record->image;
+	struct image_value now;
+
+	return kernel__image(guard->kernel, record->head.who, &now) ||
+	       (now.uid == told->uid && now.exe_len == told->exe_len &&
+		now.args_len == told->args_len && now.cgroup == told->cgroup &&
+		memcmp(now.exe, told->exe, told->exe_len) == 0 &&
+		memcmp(now.args, told->args, told->args_len) == 0);
+}
+
 static void on_exec(struct guard *guard, const struct record_exec *record)
 {
 	struct proc *proc = family__proc(guard->family, record->head.who);
@@ -249,7 +267,7 @@ static void on_exec(struct guard *guard, const struct record_exec *record)
 	if (image)
 		family__set_image(proc, image);
 	if (proc->tree->root_proc == proc && proc->tree->flags & TREE_PROVISIONAL) {
-		watch__decide(guard, proc->tree);
+		watch__decide(guard, proc->tree, is_newest(guard, record));
 		proc = family__proc(guard->family, record->head.who);
 	}
 	if (proc)

@@ -104,20 +104,38 @@ static void read_trees(struct guard *guard)
 	free(entries.at);
 }
 
-/* What the root ran, when it is no more there to be asked. */
-static void read_root_image(struct guard *guard, struct tree *tree)
+/* What the map of images has for a root. */
+static struct image *image_in_map(struct guard *guard, struct ident root)
 {
 	struct image_value value;
 	char cgroup[CGROUP_LEN];
 
-	if (tree->image || kernel__image(guard->kernel, tree->root, &value))
-		return;
-	if (value.args_len > ARGS_LEN)
-		return;
+	if (kernel__image(guard->kernel, root, &value) || value.args_len > ARGS_LEN)
+		return NULL;
 	value.exe[PATH_LEN - 1] = '\0';
 	cgroups__path(value.cgroup, cgroup, sizeof(cgroup));
-	tree->image = image__new(value.uid, value.gid, value.comm, value.exe, value.args,
-				 value.args_len, cgroup);
+	return image__new(value.uid, value.gid, value.comm, value.exe, value.args, value.args_len,
+			  cgroup);
+}
+
+/* What the root ran, when it is no more there to be asked. */
+static void read_root_image(struct guard *guard, struct tree *tree)
+{
+	if (!tree->image)
+		tree->image = image_in_map(guard, tree->root);
+}
+
+/* What it runs now: it may have become another program, whose record was lost. */
+static void renew_root_image(struct guard *guard, struct tree *tree)
+{
+	struct image *image = image_in_map(guard, tree->root);
+
+	if (!image || (tree->image && image__same_program(image, tree->image))) {
+		image__put(image);
+		return;
+	}
+	image__put(tree->image);
+	tree->image = image;
 }
 
 /* ---- members */
@@ -238,8 +256,8 @@ static void decide_provisional(struct guard *guard)
 
 		next = LIST_NEXT(tree, all);
 		if (decided) {
-			read_root_image(guard, tree);
-			watch__decide(guard, tree);
+			renew_root_image(guard, tree);
+			watch__decide(guard, tree, true);
 			next = family__first_tree(guard->family); /* outer ones may have gone too */
 		}
 		tree = next;

@@ -14,7 +14,7 @@ struct question {
 	struct guard *guard;
 	const struct incident *incident;
 	const struct rule *rule; /* NULL: it had a spare list, and is no more */
-	char unit[UNIT_LEN]; /* of the dead */
+	char unit[UNIT_LEN];	 /* of the dead */
 };
 
 /* Forked by one that was gone before the death, and in another session than the dead. Whoever is

@@ -64,7 +64,7 @@ static struct rule *rule_of(struct guard *guard, const struct image *image, stru
 	return rule;
 }
 
-void watch__decide(struct guard *guard, struct tree *tree)
+void watch__decide(struct guard *guard, struct tree *tree, bool newest)
 {
 	struct rule *rule = NULL;
 	char why[MATCHED_LEN];
@@ -75,6 +75,8 @@ void watch__decide(struct guard *guard, struct tree *tree)
 		tracker__confirm(guard, tree, rule, why);
 		return;
 	}
+	if (!newest)
+		return;
 	kernel__forget_death(guard->kernel, tree->root);
 	tracker__drop(guard, tree);
 }
@@ -117,6 +119,16 @@ static void match_row(struct guard *guard, const struct task_row *row)
 	request.why = why;
 	if (tracker__track(guard, &request, &tree, error, sizeof(error)))
 		log_debug("rule %s: %s", request.rule->name, error);
+}
+
+void watch__look_at(struct guard *guard, struct ident who)
+{
+	autofree struct task_row *row = NULL;
+	size_t count;
+
+	if (kernel__census(guard->kernel, who.pid, &row, &count) == 0 &&
+	    ident__equal(row->who, who))
+		match_row(guard, row);
 }
 
 void watch__look_around(struct guard *guard)

@@ -49,6 +49,12 @@ void image__put(struct image *image)
 		free(image);
 }
 
+bool image__same_program(const struct image *one, const struct image *other)
+{
+	return strcmp(one->exe, other->exe) == 0 && one->args_len == other->args_len &&
+	       memcmp(one->args, other->args, one->args_len) == 0;
+}
+
 void image__fill(const struct image *image, struct control_image *to)
 {
 	if (!image)

@@ -3,6 +3,8 @@
 #ifndef ORPHAND_IMAGE_H
 #define ORPHAND_IMAGE_H
 
+#include <stdbool.h>
+
 #include <orphand/control.h>
 
 /* Whether ORPHAND_SPARE=1 stands in the environment: read where a rule asks for it. */
@@ -28,6 +30,9 @@ struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const cha
 
 struct image *image__ref(struct image *image);
 void image__put(struct image *image);
+
+/* Whether both run the same with the same arguments. */
+bool image__same_program(const struct image *one, const struct image *other);
 
 /* Into a record; image may be NULL. */
 void image__fill(const struct image *image, struct control_image *to);
