@@ -26,5 +26,6 @@
 #include "images.h"
 #include "deaths.h"
 #include "census.h"
+#include "stack.h"
 
 char LICENSE[] SEC("license") = "GPL";

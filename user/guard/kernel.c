@@ -186,7 +186,8 @@ static int attach_all(struct kernel *kernel)
 		char pin[PIN_PATH_LEN + 64];
 		int err;
 
-		if (program == kernel->census || !bpf_program__autoload(program))
+		if (program == kernel->census || program == kernel->stack ||
+		    !bpf_program__autoload(program))
 			continue;
 		link = bpf_program__attach(program);
 		if (!link)
@@ -280,6 +281,8 @@ static void find_maps(struct kernel *kernel)
 	kernel->prefixes = bpf_map__fd(skel->maps.prefixes);
 	kernel->senders = bpf_map__fd(skel->maps.senders);
 	kernel->watches_execs = &skel->bss->rules_are_there;
+	kernel->stack = skel->progs.stack;
+	kernel->stack_of = &skel->bss->stack_of;
 }
 
 /* One try, with or without the program that refuses forks. */

@@ -104,6 +104,9 @@ uint32_t kernel__capacity(const struct kernel *kernel, enum kernel_map map);
 int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **rows,
 		   size_t *count);
 
+/* Its kernel stack, a line for each frame; "" when it can't be told. */
+void kernel__stack(const struct kernel *kernel, uint32_t pid, char *text, size_t size);
+
 /* Whether a thread of it has not come to its exit yet: its end will find an entry that stands now. */
 bool kernel__is_alive(const struct kernel *kernel, struct ident id);
 

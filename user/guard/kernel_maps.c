@@ -221,7 +221,7 @@ uint32_t kernel__capacity(const struct kernel *kernel, enum kernel_map map)
 }
 
 /* An iterator's file; pid 0: all. Before Linux 6.1 there is only all. */
-static int open_census(const struct kernel *kernel, uint32_t pid)
+static int open_iterator(const struct bpf_program *program, uint32_t pid)
 {
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
 	union bpf_iter_link_info info = { .task = { .tid = pid } };
@@ -232,7 +232,7 @@ static int open_census(const struct kernel *kernel, uint32_t pid)
 		opts.link_info = &info;
 		opts.link_info_len = sizeof(info);
 	}
-	link = bpf_program__attach_iter(kernel->census, &opts);
+	link = bpf_program__attach_iter(program, &opts);
 	if (!link)
 		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
@@ -282,13 +282,13 @@ static int by_start(const void *a, const void *b)
 
 int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **rows, size_t *count)
 {
-	autoclose int fd = open_census(kernel, pid);
+	autoclose int fd = open_iterator(kernel->census, pid);
 	autofree struct task_row *all = NULL;
 	size_t n = 0;
 	int err;
 
 	if (fd < 0 && pid) /* no such pid, or a kernel that can't ask for one */
-		fd = open_census(kernel, 0);
+		fd = open_iterator(kernel->census, 0);
 	if (fd < 0)
 		return fd;
 	err = read_rows(fd, &all, &n);
@@ -309,6 +309,27 @@ int kernel__census(const struct kernel *kernel, uint32_t pid, struct task_row **
 	*count = n;
 	*rows = STEAL(all);
 	return 0;
+}
+
+void kernel__stack(const struct kernel *kernel, uint32_t pid, char *text, size_t size)
+{
+	autoclose int fd = -1;
+	size_t used = 0;
+	ssize_t n;
+
+	*kernel->stack_of = pid;
+	fd = open_iterator(kernel->stack, pid);
+	if (fd < 0)
+		fd = open_iterator(kernel->stack, 0);
+	while (fd >= 0 && used < size - 1) {
+		n = read(fd, text + used, size - 1 - used);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+	}
+	text[used] = '\0';
 }
 
 bool kernel__is_alive(const struct kernel *kernel, struct ident id)

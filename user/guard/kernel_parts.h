@@ -10,9 +10,10 @@
 struct kernel {
 	struct orphand_bpf *skel;
 	struct ring_buffer *ring;
-	const struct bpf_program *census;
+	const struct bpf_program *census, *stack; /* iterators */
 	int members, trees, condemned, deaths, images, counters, prefixes, senders;
-	bool *watches_execs;	 /* in the programs' own memory */
+	bool *watches_execs; /* in the programs' own memory */
+	uint32_t *stack_of;
 	int state;		 /* not one of the programs' maps: ours, -1 until it is there */
 	uint32_t prefixes_round; /* of the rules: what an earlier one has put goes */
 	int lock;		 /* on the folder of pins */

@@ -214,18 +214,10 @@ bool procfs__belongs_to(uint32_t pid, uint32_t uid)
 	return read_ids(pid, "Uid", uids) && (uids[0] == uid || uids[2] == uid);
 }
 
-void procfs__stuck(uint32_t pid, char *state, size_t size, char **stack)
+void procfs__state_text(uint32_t pid, char *state, size_t size)
 {
-	char text[STACK_LEN];
-	ssize_t n;
-
 	if (!read_status(pid, "State", state, size))
 		*state = '\0';
-	n = read_proc(pid, "stack", text, sizeof(text) - 1);
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	*stack = strdup(text);
 }
 
 struct image *procfs__image(uint32_t pid, const char *fallback_exe)

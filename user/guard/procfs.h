@@ -31,8 +31,8 @@ bool procfs__is(struct ident id);
 /* Its state as /proc/PID/stat has it ('T': stopped), 0 when it is gone. */
 char procfs__state(uint32_t pid);
 
-/* "D (disk sleep)", and its kernel stack (the caller's to free, may be NULL). */
-void procfs__stuck(uint32_t pid, char *state, size_t size, char **stack);
+/* Its state as /proc/PID/status has it: "D (disk sleep)"; "" when it is gone. */
+void procfs__state_text(uint32_t pid, char *state, size_t size);
 
 /* Whether uid could signal it with kill(2): it is its real or saved one. */
 bool procfs__belongs_to(uint32_t pid, uint32_t uid);

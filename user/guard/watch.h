@@ -11,8 +11,8 @@ void watch__begin(struct guard *guard);
 /* Matches what runs already, and makes trees of it. */
 void watch__look_around(struct guard *guard);
 
-/* A provisional tree of the map, whose root's image is known: kept under its rule, or let go. newest:
- * it has become no other program meanwhile, whose exec is yet to be told. */
+/* A provisional tree of the map, whose root's image is known: kept under its rule, or let go.
+ * newest: it has become no other program meanwhile, whose exec is yet to be told. */
 void watch__decide(struct guard *guard, struct tree *tree, bool newest);
 
 /* Matches one process. */
