@@ -19,7 +19,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 Q   := $(if $(V),,@)
 say = @printf '  %-5s %s\n' $(1) $@
 
-PKGS_guard := libbpf libsystemd yaml-0.1
+PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp
 PKGS_ctl   := json-c
 PKGS_tests := json-c criterion libbpf
 
@@ -175,7 +175,7 @@ clean:
 # ---- what people call
 
 DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
-              libsystemd-dev libyaml-dev libjson-c-dev
+              libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev
 DEPS_RUN   := procps python3
 DEPS_TEST  := libcriterion-dev
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck

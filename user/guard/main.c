@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "guard/brake.h"
+#include "guard/confine.h"
 #include "guard/control.h"
 #include "guard/ender.h"
 #include "guard/guard.h"
@@ -325,20 +325,6 @@ static void read_host(struct guard *guard)
 	gethostname(guard->host, sizeof(guard->host) - 1);
 }
 
-/* Survivors may be many, and each gentle signal keeps a descriptor. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	/* Before Linux 5.11 maps count against it. */
-	limit = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
-	setrlimit(RLIMIT_MEMLOCK, &limit);
-}
-
 static int start(struct guard *guard, char *error, size_t size)
 {
 	int err;
@@ -375,7 +361,8 @@ static int start(struct guard *guard, char *error, size_t size)
 	if (kernel__took_over(guard->kernel))
 		resync__take_over(guard);
 	watch__look_around(guard);
-	return control__open(guard, error, size);
+	err = control__open(guard, error, size);
+	return err ? err : confine__give_up(error, size);
 }
 
 static void stop(struct guard *guard)
@@ -416,6 +403,7 @@ static int run(const struct options *options, const struct config *config)
 		log_error("%s", error);
 		return err == -EBUSY || err == -EPROTO ? EXIT_FAILED : EXIT_UNSERVED;
 	}
+	confine__hold_on();
 	read_host(&guard);
 	strike__init(&guard);
 	err = start(&guard, error, sizeof(error));
@@ -443,7 +431,7 @@ int main(int argc, char **argv)
 		return -go;
 	if (read_config(&options, &config))
 		return EXIT_USAGE;
-	raise_limits();
+	confine__raise_limits();
 	if (options.check)
 		return check(&config);
 	why = missing();
