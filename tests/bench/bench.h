@@ -25,6 +25,7 @@ struct settings {
 
 int bench__kill(const struct settings *settings);
 int bench__hooks(const struct settings *settings);
+int bench__rules(const struct settings *settings);
 
 /* Prints why on standard error; -1. */
 __attribute__((format(printf, 1, 2))) int bench__fail(const char *format, ...);
@@ -32,6 +33,9 @@ __attribute__((format(printf, 1, 2))) int bench__fail(const char *format, ...);
 int bench__go_on(void);
 /* Sleeps; -1 when asked to stop. */
 int bench__pause(uint64_t ns);
+/* fork, exec and exit of BENCH_PROGRAM, one after the other. */
+#define BENCH_PROGRAM "/bin/true"
+int bench__spawn(unsigned count);
 /* For a child: signals as a program finds them. */
 void bench__reset_signals(void);
 

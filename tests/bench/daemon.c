@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <bpf/bpf.h>
 
 #include <orphand/control.h>
 
@@ -118,6 +121,60 @@ int daemon__await_members(const struct daemon *daemon, pid_t root, uint32_t memb
 	}
 }
 
+static void note_lost(void *context, const struct control_head *head)
+{
+	const struct control_counter_row *row = (const struct control_counter_row *)head;
+
+	if (head->type == CONTROL_COUNTER_ROW && strcmp(row->name, "events_lost") == 0)
+		*(uint64_t *)context = row->value;
+}
+
+int daemon__lost(const struct daemon *daemon, uint64_t *lost)
+{
+	struct control_target stats = {
+		.head = { CONTROL_VERSION, CONTROL_STATS, sizeof(stats) },
+	};
+	int err = ask(daemon, &stats, sizeof(stats), note_lost, lost);
+
+	return err ? bench__fail("can't ask orphand: %s", strerror(-err)) : 0;
+}
+
+/* It has one loop, in which signals come before requests: what is asked behind the signal is
+ * answered when the config was read. */
+int daemon__reload(const struct daemon *daemon, const char *yaml, uint64_t *ns)
+{
+	autofclose FILE *config = fopen(daemon->config, "ae");
+	uint64_t start, lost;
+
+	if (!config || fputs(yaml, config) < 0 || fclose(STEAL(config)))
+		return bench__fail("can't write %s: %s", daemon->config, strerror(errno));
+	start = clock__boottime();
+	kill(daemon->pid, SIGHUP);
+	if (daemon__lost(daemon, &lost))
+		return -1;
+	*ns = clock__boottime() - start;
+	return 0;
+}
+
+/* By its pinned link: on a host with several daemons their names are not enough. */
+int daemon__open_program(const struct daemon *daemon, const char *name)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+	char pattern[256];
+	autoclose int link = -1;
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/*/%s", daemon->pins, name);
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		link = bpf_obj_get(found.gl_pathv[0]);
+		globfree(&found);
+	}
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		return bench__fail("orphand has no link %s: %s", pattern, strerror(errno));
+	return bpf_prog_get_fd_by_id(info.prog_id);
+}
+
 /* ---- its life */
 
 /* The limits are the defaults: the size of a hash is part of what a look-up costs. */
@@ -140,6 +197,7 @@ static int make_folder(struct daemon *daemon)
 		return bench__fail("can't make %s: %s", daemon->config, strerror(errno));
 	fprintf(config, "daemon: { runtime_dir: %s/run, state_dir: %s/state, pin_dir: %s }\n",
 		folder, folder, daemon->pins);
+	fputs(daemon->yaml ? daemon->yaml : "", config);
 	return 0;
 }
 

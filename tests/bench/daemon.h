@@ -10,6 +10,7 @@
 
 struct daemon {
 	const char *program;
+	const char *yaml;	  /* further text of the config, set before the start; NULL: none */
 	pid_t pid;		  /* 0: none */
 	char folder[DAEMON_PATH]; /* empty: none */
 	char pins[DAEMON_PATH];
@@ -24,6 +25,16 @@ struct daemon {
 int daemon__start(struct daemon *daemon, const char *program);
 /* Ends it and leaves no trace. Harmless when it never began. */
 void daemon__stop(struct daemon *daemon);
+
+/* Its program of that name: a descriptor; -1 having said why. */
+int daemon__open_program(const struct daemon *daemon, const char *name);
+
+/* SIGHUP with further text in the config: returns once it has been read, and how long that took, in
+ * ns. */
+int daemon__reload(const struct daemon *daemon, const char *yaml, uint64_t *ns);
+
+/* Events that the daemon has lost. */
+int daemon__lost(const struct daemon *daemon, uint64_t *lost);
 
 /* In the process that is to be a root, as orphanctl run does it: 0 or a negative errno, silent. */
 int daemon__track_me(const struct daemon *daemon);

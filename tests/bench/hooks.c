@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* hooks.c - what the programs add to the fork, exec, exit and signals of processes nobody watches. */
 #include <errno.h>
-#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,6 @@
 #include "empty.skel.h"
 #include "family.h"
 
-#define PROGRAM "/bin/true"
 #define LIFE 30 /* seconds, for each child */
 #define SPAWNS 200
 #define LOOP 100 /* spawns, in a turn of a pair */
@@ -66,17 +64,17 @@ static int spawn_one(void)
 		return bench__fail("can't fork: %s", strerror(errno));
 	if (pid == 0) {
 		alarm(LIFE);
-		execl(PROGRAM, PROGRAM, NULL);
+		execl(BENCH_PROGRAM, BENCH_PROGRAM, NULL);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return bench__fail("waitpid: %s", strerror(errno));
 	}
-	return status ? bench__fail(PROGRAM " failed") : 0;
+	return status ? bench__fail(BENCH_PROGRAM " failed") : 0;
 }
 
-static int spawn_many(unsigned count)
+int bench__spawn(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (bench__go_on() || spawn_one())
@@ -102,25 +100,6 @@ static int signal_many(unsigned count)
 
 /* ---- ns a run */
 
-/* By its pinned link: on a host with several daemons their names are not enough. */
-static int open_program(const struct daemon *daemon, const char *name)
-{
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
-	char pattern[256];
-	autoclose int link = -1;
-	glob_t found;
-
-	snprintf(pattern, sizeof(pattern), "%s/*/%s", daemon->pins, name);
-	if (glob(pattern, 0, NULL, &found) == 0) {
-		link = bpf_obj_get(found.gl_pathv[0]);
-		globfree(&found);
-	}
-	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
-		return bench__fail("orphand has no link %s: %s", pattern, strerror(errno));
-	return bpf_prog_get_fd_by_id(info.prog_id);
-}
-
 static int find_programs(struct table *table, const struct daemon *daemon,
 			 const struct empty_bpf *first, const struct empty_bpf *last)
 {
@@ -136,7 +115,7 @@ static int find_programs(struct table *table, const struct daemon *daemon,
 			bpf_program__fd(empty[side]->progs.empty_signal);
 	}
 	for (int hook = 0; hook < HOOKS; hook++) {
-		int fd = open_program(daemon, hooks[hook].program);
+		int fd = daemon__open_program(daemon, hooks[hook].program);
 
 		if (fd < 0)
 			return -1;
@@ -173,7 +152,7 @@ static int count_round(struct table *table, unsigned round)
 {
 	struct runs before[HOOKS][SIDES], after[HOOKS][SIDES];
 
-	if (read_runs(table, before) || spawn_many(SPAWNS) || signal_many(SIGNALS) ||
+	if (read_runs(table, before) || bench__spawn(SPAWNS) || signal_many(SIGNALS) ||
 	    read_runs(table, after))
 		return -1;
 	for (int hook = 0; hook < HOOKS; hook++) {
@@ -219,7 +198,7 @@ static int count_rounds(struct table *table, unsigned rounds)
 	if (stats < 0)
 		return bench__fail("can't have the runs counted (Linux 5.8 can): %s",
 				   strerror(errno));
-	if (spawn_many(WARM_UP))
+	if (bench__spawn(WARM_UP))
 		return -1;
 	for (unsigned round = 0; round < rounds; round++) {
 		if (count_round(table, round))
@@ -278,11 +257,11 @@ static int time_loop(struct cost *cost)
 	double cpu;
 	uint64_t start;
 
-	if (bench__pause(20 * NS_PER_MS) || spawn_many(WARM_UP))
+	if (bench__pause(20 * NS_PER_MS) || bench__spawn(WARM_UP))
 		return -1;
 	cpu = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN);
 	start = bench__now();
-	if (spawn_many(LOOP))
+	if (bench__spawn(LOOP))
 		return -1;
 	cost->wall = (double)(bench__now() - start) / NS_PER_US / LOOP;
 	cost->cpu = (cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN) - cpu) / LOOP;
@@ -334,7 +313,8 @@ static int measure_loop(const char *program, unsigned pairs)
 	}
 	fprintf(stderr, "hooks: loop: %u pairs in %.1f s\n", pairs,
 		(double)(bench__now() - start) / NS_PER_SEC);
-	printf("\nA loop of fork+exec+exit of " PROGRAM ", unwatched: µs each; %u pairs of %d\n",
+	printf("\nA loop of fork+exec+exit of " BENCH_PROGRAM
+	       ", unwatched: µs each; %u pairs of %d\n",
 	       pairs, LOOP);
 	printf("%-18s %9s %9s  %7s %7s %7s\n", "", "without", "attached", "ratio", "min", "max");
 	print_cost("elapsed", wall[0], wall[1], wall[2], pairs);

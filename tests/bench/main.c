@@ -21,10 +21,11 @@
 static volatile sig_atomic_t stop_signal;
 
 static const char usage[] =
-	"usage: bench kill|hooks|all [--rounds N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
+	"usage: bench kill|hooks|rules|all [--rounds N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
 	"\n"
 	"kill    from a root's kill to the end of the last of its family, beside the kernel's own ways\n"
 	"hooks   what the programs add to processes that nobody watches\n"
+	"rules   what many rules add to them, and how long a reload takes\n"
 	"\n"
 	"  --rounds N      the same number for everything (by default fewer for large families)\n"
 	"  --sizes N,...   descendants (1,10,100,1000,5000)\n"
@@ -255,6 +256,8 @@ static int run(const char *what, const struct settings *settings)
 		err = bench__kill(settings);
 	if (!err && (all || strcmp(what, "hooks") == 0))
 		err = bench__hooks(settings);
+	if (!err && (all || strcmp(what, "rules") == 0))
+		err = bench__rules(settings);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -273,7 +276,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	what = argv[optind];
-	if (strcmp(what, "all") != 0 && strcmp(what, "kill") != 0 && strcmp(what, "hooks") != 0) {
+	if (strcmp(what, "all") != 0 && strcmp(what, "kill") != 0 && strcmp(what, "hooks") != 0 &&
+	    strcmp(what, "rules") != 0) {
 		fputs(usage, stderr);
 		return 2;
 	}

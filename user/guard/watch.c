@@ -100,7 +100,19 @@ static struct image *image_of(struct guard *guard, const struct task_row *row)
 	return proc && proc->image ? image__ref(proc->image) : procfs__image(row->who.pid, NULL);
 }
 
-static void match_row(struct guard *guard, const struct task_row *row)
+/* Who comes under no rule. Forks share their image: most of a large family is answered by the one
+ * before. */
+struct look {
+	struct image *unmatched; /* a reference */
+};
+
+static bool was_answered(const struct look *look, const struct image *image,
+			 const struct rules *rules)
+{
+	return image && image == look->unmatched && !rules__ask_for_parents(rules);
+}
+
+static void match_row(struct guard *guard, const struct task_row *row, struct look *look)
 {
 	struct track_request request = { .pid = row->who.pid };
 	struct image *image;
@@ -111,10 +123,14 @@ static void match_row(struct guard *guard, const struct task_row *row)
 	    strike__untouchable(guard, row->who.pid) || family__tree(guard->family, row->who))
 		return;
 	image = image_of(guard, row);
-	request.rule = image ? rule_of(guard, image, row->parent, why) : NULL;
-	image__put(image);
-	if (!request.rule)
+	if (image && !was_answered(look, image, &guard->config.rules))
+		request.rule = rule_of(guard, image, row->parent, why);
+	if (!request.rule) {
+		image__put(look->unmatched);
+		look->unmatched = image;
 		return;
+	}
+	image__put(image);
 	request.policy = request.rule->policy;
 	request.why = why;
 	if (tracker__track(guard, &request, &tree, error, sizeof(error)))
@@ -124,16 +140,19 @@ static void match_row(struct guard *guard, const struct task_row *row)
 void watch__look_at(struct guard *guard, struct ident who)
 {
 	autofree struct task_row *row = NULL;
+	struct look look = {};
 	size_t count;
 
 	if (kernel__census(guard->kernel, who.pid, &row, &count) == 0 &&
 	    ident__equal(row->who, who))
-		match_row(guard, row);
+		match_row(guard, row, &look);
+	image__put(look.unmatched);
 }
 
 void watch__look_around(struct guard *guard)
 {
 	autofree struct task_row *rows = NULL;
+	struct look look = {};
 	size_t count;
 
 	if (!guard->config.rules.count)
@@ -143,7 +162,8 @@ void watch__look_around(struct guard *guard)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		match_row(guard, &rows[i]);
+		match_row(guard, &rows[i], &look);
+	image__put(look.unmatched);
 }
 
 /* ---- SIGHUP */
