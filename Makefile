@@ -58,7 +58,7 @@ PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
             $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
-.PHONY: all help deps demo check check-vm model bench lint format sanitize install clean programs tests
+.PHONY: all help deps docs demo check check-vm model bench lint format sanitize install clean programs tests
 .DELETE_ON_ERROR:
 
 all: programs
@@ -178,7 +178,8 @@ DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf
               libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev
 DEPS_RUN   := procps python3
 DEPS_TEST  := libcriterion-dev
-DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck
+DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
+DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio
 DEPS_MODEL := spin
 
@@ -219,10 +220,10 @@ LINTED   = $(patsubst %.c,$(BUILD)/lint/%.ok,$(USER_C))
 lint: deps
 	@packaging/deps.sh $(DEPS_LINT)
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/orphand.skel.h $(BUILD)/empty.skel.h
-	@$(MAKE) --no-print-directory -j$(JOBS) lint-format lint-cppcheck lint-shell lint-code
-	@echo 'clang-format, clang, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck: clean'
+	@$(MAKE) --no-print-directory -j$(JOBS) lint-format lint-cppcheck lint-shell lint-man lint-code
+	@echo 'clang-format, clang, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, mandoc: clean'
 
-.PHONY: lint-format lint-cppcheck lint-shell lint-code
+.PHONY: lint-format lint-cppcheck lint-shell lint-man lint-code
 lint-format:
 	$(Q)clang-format --dry-run -Werror $(USER_C) $(HEADERS) $(BPF_SRC)
 
@@ -250,6 +251,14 @@ lint-cppcheck:
 
 lint-shell:
 	$(Q)shellcheck $(SCRIPTS)
+
+lint-man:
+	$(Q)mandoc -T lint -W warning $(wildcard docs/*.[1578])
+
+# The pictures, from their texts.
+docs:
+	@packaging/deps.sh $(DEPS_DOCS)
+	dot -Tsvg docs/architecture.dot -o docs/architecture.svg
 
 format:
 	clang-format -i $(USER_C) $(HEADERS) $(BPF_SRC)
