@@ -7,6 +7,7 @@
 VERSION := 0.1.0
 PREFIX  ?= /usr
 DESTDIR ?=
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 BUILD   ?= build
 CC      ?= gcc
 CLANG   ?= clang
@@ -272,6 +273,24 @@ bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench
 	$(BUILD)/tests/bench all
 
+# ---- in place
+
+share := $(DESTDIR)$(PREFIX)/share
+lib   := $(DESTDIR)$(PREFIX)/lib
+put   := install -D -m 644
+MAN   := $(wildcard docs/*.[1578])
+SHARED := $(wildcard packaging/grafana/* packaging/prometheus/*)
+
 install: programs
 	install -D -m 755 $(BUILD)/orphand $(DESTDIR)$(PREFIX)/sbin/orphand
 	install -D -m 755 $(BUILD)/orphanctl $(DESTDIR)$(PREFIX)/bin/orphanctl
+	sed 's,/usr/sbin/,$(PREFIX)/sbin/,' packaging/orphand.service > $(BUILD)/orphand.service
+	$(put) -t $(DESTDIR)$(UNITDIR) $(BUILD)/orphand.service
+	$(put) packaging/orphand.sysusers $(lib)/sysusers.d/orphand.conf
+	$(put) packaging/orphand.tmpfiles $(lib)/tmpfiles.d/orphand.conf
+	$(put) -t $(lib)/systemd/catalog packaging/orphand.catalog
+	$(put) -t $(share)/doc/orphand/examples packaging/orphand.yaml
+	test -e $(DESTDIR)/etc/orphand/orphand.yaml || $(put) -t $(DESTDIR)/etc/orphand packaging/orphand.yaml
+	install -d $(DESTDIR)/etc/orphand/rules.d
+	for page in $(MAN); do $(put) -t $(share)/man/man$${page##*.} $$page || exit; done
+	for file in $(SHARED:packaging/%=%); do $(put) packaging/$$file $(share)/orphand/$$file || exit; done
