@@ -16,8 +16,10 @@
 #include "guard/procfs.h"
 
 #define MOST_CLIENTS 512
+#define MOST_CLIENTS_OF_USERS 448 /* root always finds a place */
 #define MOST_CLIENTS_OF_USER 64
-#define MOST_QUEUED (64UL << 20)
+#define MOST_QUEUED (64UL << 20)	/* bytes, for a client */
+#define MOST_QUEUED_OF_USER (4UL << 20) /* for all of a user's together: the memory is locked */
 #define REQUESTS_A_TURN 16
 
 struct control {
@@ -35,6 +37,20 @@ struct control {
 bool client__may_see(const struct client *client, uint32_t owner)
 {
 	return client->uid == 0 || client->uid == owner;
+}
+
+static bool has_room(const struct client *client, size_t size)
+{
+	const struct client *other;
+	size_t queued = 0;
+
+	if (client->uid == 0)
+		return client->queued + size <= MOST_QUEUED;
+	LIST_FOREACH(other, &client->guard->control->clients, all) {
+		if (other->uid == client->uid)
+			queued += other->queued;
+	}
+	return queued + size <= MOST_QUEUED_OF_USER;
 }
 
 static void queue_packet(struct client *client, const void *record, size_t size)
@@ -69,7 +85,7 @@ void client__send(struct client *client, void *record, enum control_type type, s
 			return;
 		}
 	}
-	if (client->queued + size > MOST_QUEUED && type != CONTROL_END)
+	if (type != CONTROL_END && !has_room(client, size))
 		client->cut = true;
 	else
 		queue_packet(client, record, size);
@@ -171,15 +187,21 @@ static unsigned clients_of(const struct control *control, uint32_t uid)
 	return count;
 }
 
+static bool has_place(const struct control *control, uint32_t uid)
+{
+	if (uid == 0)
+		return control->count < MOST_CLIENTS;
+	return control->count < MOST_CLIENTS_OF_USERS &&
+	       clients_of(control, uid) < MOST_CLIENTS_OF_USER;
+}
+
 static void greet(struct control *control, int fd)
 {
 	struct client *client;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
-	    control->count >= MOST_CLIENTS ||
-	    (peer.uid != 0 && clients_of(control, peer.uid) >= MOST_CLIENTS_OF_USER)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || !has_place(control, peer.uid)) {
 		close(fd);
 		return;
 	}

@@ -120,6 +120,17 @@ __attribute__((format(printf, 4, 5))) static int refuse(char *error, size_t size
 	return err;
 }
 
+/* A user other than root leaves most of them to others. */
+static bool has_too_many(const struct guard *guard, uint32_t owner)
+{
+	const struct tree *tree = family__first_tree(guard->family);
+	uint32_t count = 0;
+
+	for (; owner && tree; tree = LIST_NEXT(tree, all))
+		count += tree->owner == owner;
+	return count && count >= guard->config.trees / 4;
+}
+
 static int check(struct guard *guard, const struct track_request *request,
 		 const struct task_row *row, char *error, size_t size)
 {
@@ -132,6 +143,10 @@ static int check(struct guard *guard, const struct track_request *request,
 		return refuse(error, size, -EPERM, "pid %u is a kernel thread", request->pid);
 	if (request->owner != 0 && request->owner != row->uid)
 		return refuse(error, size, -EPERM, "pid %u is not yours", request->pid);
+	if (has_too_many(guard, request->owner))
+		return refuse(
+			error, size, -EDQUOT,
+			"a quarter of all trees are yours: untrack some, or raise limits.trees");
 	if (!(row->flags & TASK_ALIVE))
 		return refuse(error, size, -ESRCH, "pid %u has ended", request->pid);
 	if (proc && proc->tree->root_proc == proc)
