@@ -43,6 +43,7 @@ struct guard {
 	uint64_t resyncs;
 	uint64_t runs_skipped; /* by the kernel, of both instances of a program: no more than this */
 	uint64_t loss_said;
+	uint64_t skip_said;
 	uint64_t signals_sent;
 	uint64_t signals_failed;
 	/* Never signalled: this process and those above it, as they were at the start. */

@@ -433,16 +433,16 @@ static uint64_t losses(const struct counter_values *values)
 	return sum;
 }
 
-static void say(struct guard *guard, uint64_t lost, const char *what)
+static void say(struct guard *guard, uint64_t lost, const char *what, uint64_t *said)
 {
 	uint64_t at = clock__boottime();
 
 	guard->resyncs++;
 	journal__add(&guard->journal, EVENT_EVENTS_LOST, at, NULL, NULL)->signal = (uint32_t)lost;
-	if (guard->loss_said && at - guard->loss_said < SAY_AGAIN)
+	if (*said && at - *said < SAY_AGAIN)
 		return;
 	announce__lost(lost, what);
-	guard->loss_said = at;
+	*said = at;
 }
 
 void resync__look(struct guard *guard)
@@ -456,9 +456,10 @@ void resync__look(struct guard *guard)
 	lost = losses(&now) - losses(&guard->counters);
 	guard->counters = now;
 	if (lost)
-		say(guard, lost, "records were lost");
+		say(guard, lost, "records were lost", &guard->loss_said);
 	else if (missed)
-		say(guard, missed, "runs of a program were skipped by the kernel");
+		say(guard, missed, "runs of a program were skipped by the kernel",
+		    &guard->skip_said);
 	if (!lost && !missed)
 		return;
 	/* The counters first, then the ring, then the maps: else a birth from the ring may be one
