@@ -64,6 +64,21 @@ Test(daemon, check_tells_a_line_for_each_and_leaves_nothing)
 	cr_assert_not(is_there(rig__socket(rig)));
 }
 
+Test(daemon, check_prints_the_rules_as_understood)
+{
+	autorig struct rig *rig = rig__start(
+			.bare = true,
+			.yaml = "watch:\n  - name: jobs\n    match: { exe: [/bin/a, /bin/b], user: root }\n"
+				"    on: [kill, oom]\n    signal: TERM\n    spare: [detached]\n");
+	const struct said *said = user__run(rig, "orphand", "--config", config_of(rig), "--check");
+
+	see_check(said);
+	cr_expect(strstr(said->out, "jobs                   match exe /bin/a|/bin/b, user root; "
+				    "on kill,oom; scope root; SIGTERM, SIGKILL after 5s; spare "
+				    "detached\n"),
+		  "%s", said->out);
+}
+
 Test(daemon, check_does_not_disturb_one_that_runs)
 {
 	autorig struct rig *rig = rig__start();

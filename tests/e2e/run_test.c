@@ -229,3 +229,65 @@ Test(run, a_command_that_cannot_be_run_leaves_no_tree)
 	} while (left && rig__retry(&patience));
 	cr_assert_eq(left, 0);
 }
+
+/* ---- without root */
+
+#define NOBODYS(rig, ...) user__run_as(rig, NOBODY, WORDS("orphanctl", __VA_ARGS__))
+
+Test(run, needs_no_root)
+{
+	autorig struct rig *rig = rig__start();
+	pid_t root = user__begin_as(rig, NOBODY,
+				    WORDS(RUN("/bin/sh", "-c", "sleep 80 & echo $!; wait")));
+	autoclose int orphan = user__hold(user__pid(0));
+	const struct said *said;
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", root);
+	said = NOBODYS(rig, "tree", pid);
+	said__done(said);
+	cr_expect(strstr(said->out, "sleep 80"), "%s", said->out);
+	user__kill(root);
+	user__await_gone(orphan);
+	json_object_put(user__closed(rig, root));
+	said = NOBODYS(rig, "incidents");
+	said__done(said);
+	cr_expect(strstr(said->out, "cleared"), "%s", said->out);
+}
+
+Test(run, nor_does_track)
+{
+	autorig struct rig *rig = rig__start();
+	pid_t root =
+		user__begin_as(rig, NOBODY, WORDS("/bin/sh", "-c", "sleep 80 & echo $!; wait"));
+	autoclose int orphan = user__hold(user__pid(0));
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", root);
+	said__done(NOBODYS(rig, "track", pid, "--name", "mine"));
+	user__kill(root);
+	user__await_gone(orphan);
+}
+
+/* ---- a rule's tree */
+
+Test(run, tree_tells_which_globs_matched)
+{
+	autorig struct rig *rig = rig__start(.bare = true);
+	const struct said *said;
+	pid_t root;
+	char pid[16];
+
+	rig__configure(rig,
+		       "watch: [{ name: jobs, match: { exe: ['%s/*'], args: ['*as job*'] } }]\n",
+		       rig__folder(rig));
+	rig__daemon_start(rig);
+	root = rig__run_program(rig, "as job sleep");
+	rig__meet(rig, "job", 1);
+	rig__await_event(rig, EVENT_TREE_TRACKED, root);
+	snprintf(pid, sizeof(pid), "%d", root);
+	said = user__ctl(rig, "tree", pid);
+	said__done(said);
+	cr_expect(strstr(said->out, "matched by exe "), "%s", said->out);
+	cr_expect(strstr(said->out, "/*, args *as job*\n"), "%s", said->out);
+}
