@@ -23,6 +23,7 @@
 #define INCIDENT_ID_LEN 32 /* a ULID's 26 characters and their NUL */
 #define TEXT_LEN 240
 #define CGROUP_LEN 256
+#define STATE_LEN 32
 #define STACK_LEN 1024
 
 enum control_type {
@@ -250,7 +251,7 @@ struct control_survivor_row {
 	struct sent_signal first;
 	struct sent_signal last; /* the first SIGKILL behind a gentler first one */
 	char reason[NAME_LEN];	 /* of a spared one */
-	char state[32];		 /* of a stuck one, as /proc/PID/status has it */
+	char state[STATE_LEN];	 /* of a stuck one, as /proc/PID/status has it */
 	char stack[STACK_LEN];
 	struct control_image image;
 };

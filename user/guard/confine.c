@@ -190,16 +190,16 @@ static const int calls[] = {
 
 static int allow(scmp_filter_ctx filter)
 {
+	const struct scmp_arg_cmp local = { 0, SCMP_CMP_EQ, AF_UNIX, 0 };
+	const struct scmp_arg_cmp own = { 0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0 };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(calls) / sizeof(*calls); i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 	if (!err) /* journald, name services */
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, local);
 	if (!err) /* abort(3) */
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own);
 	return err;
 }
 

@@ -201,17 +201,15 @@ static void end_grace(struct guard *guard, struct incident *incident, uint64_t n
 
 static void tell_stuck(struct guard *guard, struct incident *incident)
 {
-	char stack[STACK_LEN];
+	char state[STATE_LEN], stack[STACK_LEN];
 	struct fate *fate;
 
 	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
 		if (fate->outcome != SURVIVOR_PENDING || !fate->proc)
 			continue;
 		kernel__stack(guard->kernel, fate->who.pid, stack, sizeof(stack));
-		free(fate->stack);
-		fate->stack = *stack ? strdup(stack) : NULL;
-		procfs__state_text(fate->who.pid, fate->state, sizeof(fate->state));
-		fate->outcome = SURVIVOR_STUCK;
+		procfs__state_text(fate->who.pid, state, sizeof(state));
+		fate__stuck(fate, state, stack);
 		log_warn("incident %s: pid %u will not die, state %s", incident->id, fate->who.pid,
 			 fate->state);
 	}

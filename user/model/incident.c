@@ -178,6 +178,14 @@ void fate__end(struct fate *fate, const struct death *death)
 	fate->incident->pending--;
 }
 
+void fate__stuck(struct fate *fate, const char *state, const char *stack)
+{
+	fate->outcome = SURVIVOR_STUCK;
+	text__copy(fate->state, sizeof(fate->state), state);
+	free(fate->stack);
+	fate->stack = *stack ? strdup(stack) : NULL;
+}
+
 void fate__settle(struct fate *fate, enum survivor_outcome outcome, const char *reason)
 {
 	if (is_pending(fate))

@@ -26,7 +26,7 @@ struct fate {
 	struct sent_signal last;
 	const char *reason; /* why it was spared: static text */
 	char *stack;	    /* of a stuck one, may be NULL */
-	char state[32];
+	char state[STATE_LEN];
 	int pidfd; /* held from the first gentle signal on; -1: none */
 };
 
@@ -77,6 +77,9 @@ void fate__signalled(struct fate *fate, uint32_t signal, uint64_t at, enum signa
 
 /* Its process ended. */
 void fate__end(struct fate *fate, const struct death *death);
+
+/* It withstands SIGKILL: its state, and its kernel stack as far as there is memory for it. */
+void fate__stuck(struct fate *fate, const char *state, const char *stack);
 
 /* It needs no more looking after: spared, observed, or braked. Leaves it on its process. */
 void fate__settle(struct fate *fate, enum survivor_outcome outcome, const char *reason);
