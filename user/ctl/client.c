@@ -53,6 +53,7 @@ static const struct string_field string_fields[] = {
 	FIELD(CONTROL_HOST_ROW, control_host, name),
 	FIELD(CONTROL_HOST_ROW, control_host, version),
 	FIELD(CONTROL_TREE_ROW, control_tree_row, name),
+	FIELD(CONTROL_TREE_ROW, control_tree_row, why),
 	IMAGE_FIELDS(CONTROL_TREE_ROW, control_tree_row),
 	IMAGE_FIELDS(CONTROL_PROC_ROW, control_proc_row),
 	FIELD(CONTROL_EVENT_ROW, control_event_row, incident),
