@@ -20,8 +20,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 Q   := $(if $(V),,@)
 say = @printf '  %-5s %s\n' $(1) $@
 
-PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp
-PKGS_ctl   := json-c
+PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3
+PKGS_ctl   := json-c sqlite3
 PKGS_tests := json-c criterion libbpf
 
 CPPFLAGS += -D_GNU_SOURCE -DORPHAND_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
@@ -44,10 +44,13 @@ BPF_FLAGS  = -target bpf -mcpu=$(BPF_CPU) -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -
              -Wno-unused-parameter -Wno-missing-declarations -Iinclude -I. -Ibpf
 
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)))
-BASE  := $(call objs,user/base/*.c)
+JAIL  := $(BUILD)/obj/user/base/jail.o
+BASE  := $(filter-out $(JAIL),$(call objs,user/base/*.c))
 MODEL := $(filter-out %/json.o,$(call objs,user/model/*.c))
 JSON  := $(BUILD)/obj/user/model/json.o
 GUARD := $(call objs,user/guard/*.c)
+RECORDER := $(call objs,user/recorder/*.c) $(JAIL)
+STORE := $(call objs,user/store/*.c)
 CTL   := $(call objs,user/ctl/*.c)
 UNIT  := $(call objs,tests/unit/*.c)
 KERNEL_TESTS := $(call objs,tests/kernel/*.c)
@@ -116,11 +119,11 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,json-c) -c $< -o $@
 
-$(BUILD)/orphand: $(GUARD) $(MODEL) $(BASE)
+$(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
-$(BUILD)/orphanctl: $(CTL) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/orphanctl: $(CTL) $(STORE) $(JSON) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_ctl)) -o $@
 
@@ -129,7 +132,7 @@ $(BUILD)/orphanctl: $(CTL) $(JSON) $(MODEL) $(BASE)
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
 GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
-$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests) $(PKGS_guard)) -o $@
@@ -156,7 +159,7 @@ $(BUILD)/next/kernel.o: user/guard/kernel.c $(BUILD)/next/orphand.skel.h
 	$(call say,CC)
 	$(Q)$(CC) -I$(BUILD)/next $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
 
-$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(MODEL) $(BASE)
+$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(RECORDER) $(STORE) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
@@ -176,7 +179,7 @@ clean:
 # ---- what people call
 
 DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
-              libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev
+              libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev
 DEPS_RUN   := procps python3
 DEPS_TEST  := libcriterion-dev
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc

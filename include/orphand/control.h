@@ -94,6 +94,7 @@ struct control_host {
 	struct control_head head;
 	__s64 realtime; /* ns to add to CLOCK_BOOTTIME */
 	__u64 now;	/* CLOCK_BOOTTIME */
+	__u64 begun;	/* when this daemon began: its events are numbered anew from there */
 	char machine_id[40];
 	char boot_id[40];
 	char name[NAME_LEN];
@@ -286,7 +287,7 @@ RECORD_SIZE(control_track, 96);
 RECORD_SIZE(control_target, 16);
 RECORD_SIZE(control_query, 144);
 RECORD_SIZE(control_end, 256);
-RECORD_SIZE(control_host, 232);
+RECORD_SIZE(control_host, 240);
 RECORD_SIZE(control_image, 1568);
 RECORD_SIZE(control_tree_row, 1832);
 RECORD_SIZE(control_proc_row, 1632);

@@ -458,7 +458,8 @@ Test(adversary, passed_descriptors_do_not_stay)
 	pid_t holder = attack(&victim, pass_descriptors);
 	struct patience patience = rig__patience(20);
 
-	while (descriptors_of(victim.daemon) < victim.descriptors + 20)
+	/* One of the test's own may have been counted before. */
+	while (descriptors_of(victim.daemon) < victim.descriptors + 19)
 		cr_assert(rig__retry(&patience), "not all are there");
 	rig__await_members(rig, victim.root, 2); /* and are answered */
 	cr_expect_leq(descriptors_of(victim.daemon), victim.descriptors + 21);

@@ -64,7 +64,7 @@ static pid_t run_with_daemon_inside(struct rig *rig, const struct policy *policy
 	rig__open_gate(rig, 1);
 	rig__meet(rig, "guard", 1);
 	await_serving(rig);
-	rig__await_members(rig, root, 4);
+	rig__await_members(rig, root, 6); /* with the recorder and its keeper */
 	return root;
 }
 
@@ -91,6 +91,7 @@ static void die_around_a_daemon(const struct policy *policy)
 	cr_assert_eq(incident->row.outcome, INCIDENT_SPARED);
 	assert_spared(incident, rig__pid(rig, "guard"), "daemon");
 	assert_spared(incident, rig__pid(rig, "above"), "ancestor");
+	cr_assert_eq(incident__count(incident, SURVIVOR_SPARED), 4, "the recorder and its keeper");
 	see_it_serve(rig);
 	cr_assert(rig__all_live(rig__meet(rig, "guard", 1)));
 	cr_assert(rig__all_live(rig__meet(rig, "above", 1)));

@@ -11,19 +11,27 @@
 #include "guard/client.h"
 #include "guard/ender.h"
 #include "guard/strike.h"
+#include "guard/stream.h"
 #include "guard/tracker.h"
 #include "model/policy.h"
 
-static void send_host(struct client *client)
+struct control_host answer__host(struct guard *guard)
 {
-	struct control_host row = { .realtime = guard__realtime(client->guard),
-				    .now = clock__boottime() };
-	const struct guard *guard = client->guard;
+	struct control_host row = { .realtime = guard__realtime(guard),
+				    .now = clock__boottime(),
+				    .begun = guard->begun };
 
 	text__copy(row.machine_id, sizeof(row.machine_id), guard->machine_id);
 	text__copy(row.boot_id, sizeof(row.boot_id), guard->boot_id);
 	text__copy(row.name, sizeof(row.name), guard->host);
 	text__copy(row.version, sizeof(row.version), ORPHAND_VERSION);
+	return row;
+}
+
+static void send_host(struct client *client)
+{
+	struct control_host row = answer__host(client->guard);
+
 	client__send(client, &row, CONTROL_HOST_ROW, sizeof(row));
 }
 
@@ -395,6 +403,8 @@ static void answer_stats(struct client *client)
 	send_counter(client, "events_lost", lost);
 	send_counter(client, "resyncs", guard->resyncs);
 	send_counter(client, "runs_skipped", guard->runs_skipped);
+	send_counter(client, "store_dropped", stream__dropped(guard));
+	send_counter(client, "log_dropped", log__dropped());
 	for (int i = 0; i < COUNTERS; i++)
 		send_counter(client, counter_names[i], values.n[i]);
 	client__end(client, 0, 0, "");

@@ -40,6 +40,9 @@ bool client__may_see(const struct client *client, uint32_t owner);
 /* Sends what the socket takes; false when the peer is gone. */
 bool client__flush(struct client *client);
 
+/* What a HOST row tells, but for its head. */
+struct control_host answer__host(struct guard *guard);
+
 /* answer.c: one request, whole. */
 void client__answer(struct client *client, const struct control_head *request, size_t size);
 /* Events from next_event on, to one who follows. */

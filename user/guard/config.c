@@ -14,7 +14,7 @@
 #include "guard/config_reader.h"
 #include "guard/journal.h"
 
-enum kind { KIND_PATH, KIND_BOOL, KIND_COUNT, KIND_RING, KIND_DURATION };
+enum kind { KIND_PATH, KIND_BOOL, KIND_COUNT, KIND_RING, KIND_BYTES, KIND_DURATION, KIND_EVENTS };
 
 /* What may stand in the file: a section, a key, and where its value goes. */
 static const struct key {
@@ -38,6 +38,10 @@ static const struct key {
 	/* The journal is counted, and holds no more. */
 	{ "brake", "incidents_per_minute", KIND_COUNT,
 	  offsetof(struct config, incidents_per_minute), 1, JOURNAL_INCIDENTS },
+	{ "store", "keep", KIND_DURATION, offsetof(struct config, keep), 60 * NS_PER_SEC,
+	  36525 * 86400ULL * NS_PER_SEC },
+	{ "store", "max", KIND_BYTES, offsetof(struct config, most), 1 << 20, 1ULL << 50 },
+	{ "store", "events", KIND_EVENTS, offsetof(struct config, events), 0, 0 },
 };
 
 #define KEYS (sizeof(keys) / sizeof(*keys))
@@ -54,6 +58,9 @@ struct config config__default(void)
 		.stuck = 10 * NS_PER_SEC,
 		.survivors_per_incident = 10000,
 		.incidents_per_minute = 600,
+		.keep = 30 * 86400ULL * NS_PER_SEC,
+		.most = 1 << 30,
+		.events = STORE_TREES,
 	};
 }
 
@@ -113,8 +120,23 @@ static int set_bool(struct reader *reader, yaml_node_t *node, const char *text, 
 				text);
 }
 
+static int set_events(struct reader *reader, yaml_node_t *node, const char *text,
+		      enum store_events *to)
+{
+	static const char *const words[] = { "none", "incidents", "trees" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(text, words[i]) == 0) {
+			*to = (enum store_events)i;
+			return 0;
+		}
+	}
+	return reader__complain(reader, node->start_mark,
+				"'%.60s' is none of none, incidents, trees", text);
+}
+
 static int set_count(struct reader *reader, yaml_node_t *node, const struct key *key,
-		     const char *text, uint32_t *to)
+		     const char *text, void *to)
 {
 	uint64_t count;
 
@@ -128,7 +150,10 @@ static int set_count(struct reader *reader, yaml_node_t *node, const struct key 
 	if (key->kind == KIND_RING && count & (count - 1))
 		return reader__complain(reader, node->start_mark,
 					"the ring's size is a power of 2: 4096, 64K, 8M");
-	*to = (uint32_t)count;
+	if (key->kind == KIND_BYTES)
+		*(uint64_t *)to = count;
+	else
+		*(uint32_t *)to = (uint32_t)count;
 	return 0;
 }
 
@@ -163,8 +188,11 @@ static int set_value(struct reader *reader, yaml_node_t *node, const struct key 
 		return set_bool(reader, node, text, to);
 	case KIND_DURATION:
 		return set_duration(reader, node, key, text, to);
+	case KIND_EVENTS:
+		return set_events(reader, node, text, to);
 	case KIND_COUNT:
 	case KIND_RING:
+	case KIND_BYTES:
 	default:
 		return set_count(reader, node, key, text, to);
 	}
@@ -224,7 +252,7 @@ static int read_section(struct reader *reader, const char *section, yaml_node_t 
 static int read_named_section(struct reader *reader, int key, const char *section,
 			      yaml_node_t *value)
 {
-	static const char *const sections[] = { "daemon", "limits", "brake", "watch" };
+	static const char *const sections[] = { "daemon", "limits", "brake", "store", "watch" };
 
 	if (strcmp(section, "watch") == 0)
 		return reader__rules(reader, value);

@@ -11,6 +11,9 @@
 #define CONFIG_PATH "/etc/orphand/orphand.yaml"
 #define CONFIG_PATH_LEN 108 /* a socket's path and a pin's must fit */
 
+/* What of the events is stored; incidents are in any case but the first. */
+enum store_events { STORE_NONE = 0, STORE_INCIDENTS, STORE_TREES };
+
 struct config {
 	char runtime_dir[CONFIG_PATH_LEN];
 	char state_dir[CONFIG_PATH_LEN];
@@ -22,6 +25,9 @@ struct config {
 	uint64_t stuck; /* ns from the first SIGKILL until a survivor is told as stuck */
 	uint32_t survivors_per_incident; /* past either the brake opens */
 	uint32_t incidents_per_minute;
+	uint64_t keep; /* ns: how long the store keeps what happened */
+	uint64_t most; /* bytes, of the store's file */
+	enum store_events events;
 	struct rules rules;
 };
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <cap-ng.h>
 #include <seccomp.h>
 
+#include "base/jail.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "guard/confine.h"
@@ -83,151 +83,121 @@ static int drop_capabilities(void)
 }
 
 /* What the loop, libbpf, the allocator and the name services use. No execve, no ptrace, no kill. */
-static const int calls[] = {
-	SCMP_SYS(read),
-	SCMP_SYS(readv),
-	SCMP_SYS(pread64),
-	SCMP_SYS(write),
-	SCMP_SYS(writev),
-	SCMP_SYS(close),
-	SCMP_SYS(open),
-	SCMP_SYS(openat),
-	SCMP_SYS(open_by_handle_at),
-	SCMP_SYS(stat),
-	SCMP_SYS(lstat),
-	SCMP_SYS(fstat),
-	SCMP_SYS(newfstatat),
-	SCMP_SYS(statx),
-	SCMP_SYS(statfs),
-	SCMP_SYS(fstatfs),
-	SCMP_SYS(access),
-	SCMP_SYS(faccessat),
-	SCMP_SYS(faccessat2),
-	SCMP_SYS(readlink),
-	SCMP_SYS(readlinkat),
-	SCMP_SYS(getdents64),
-	SCMP_SYS(getcwd),
-	SCMP_SYS(lseek),
-	SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat),
-	SCMP_SYS(rmdir),
-	SCMP_SYS(fcntl),
-	SCMP_SYS(flock),
-	SCMP_SYS(ioctl),
-	SCMP_SYS(dup),
-	SCMP_SYS(mmap),
-	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),
-	SCMP_SYS(mprotect),
-	SCMP_SYS(madvise),
-	SCMP_SYS(brk),
-	SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(sigaltstack),
-	SCMP_SYS(restart_syscall),
-	SCMP_SYS(signalfd4),
-	SCMP_SYS(eventfd2),
-	SCMP_SYS(pipe2),
-	SCMP_SYS(timerfd_create),
-	SCMP_SYS(timerfd_settime),
-	SCMP_SYS(timerfd_gettime),
-	SCMP_SYS(epoll_create1),
-	SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_pwait2),
-	SCMP_SYS(poll),
-	SCMP_SYS(ppoll),
-	SCMP_SYS(select),
-	SCMP_SYS(pselect6),
-	SCMP_SYS(accept),
-	SCMP_SYS(accept4),
-	SCMP_SYS(connect),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(sendmmsg),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(recvmsg),
-	SCMP_SYS(shutdown),
-	SCMP_SYS(getsockopt),
-	SCMP_SYS(setsockopt),
-	SCMP_SYS(getsockname),
-	SCMP_SYS(getpeername),
-	SCMP_SYS(clock_gettime),
-	SCMP_SYS(clock_getres),
-	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(nanosleep),
-	SCMP_SYS(gettimeofday),
-	SCMP_SYS(time),
-	SCMP_SYS(futex),
-	SCMP_SYS(rseq),
-	SCMP_SYS(set_robust_list),
-	SCMP_SYS(getrandom),
-	SCMP_SYS(uname),
-	SCMP_SYS(sysinfo),
-	SCMP_SYS(getpid),
-	SCMP_SYS(gettid),
-	SCMP_SYS(getppid),
-	SCMP_SYS(getuid),
-	SCMP_SYS(geteuid),
-	SCMP_SYS(getgid),
-	SCMP_SYS(getegid),
-	SCMP_SYS(getrusage),
-	SCMP_SYS(getrlimit),
-	SCMP_SYS(prlimit64),
-	SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(sched_getparam),
-	SCMP_SYS(sched_getscheduler),
-	SCMP_SYS(sched_setscheduler),
-	SCMP_SYS(sched_yield),
-	SCMP_SYS(bpf),
-	SCMP_SYS(pidfd_open),
-	SCMP_SYS(pidfd_send_signal),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
+static const struct jail_call calls[] = {
+	{ SCMP_SYS(read), JAIL_ANY },
+	{ SCMP_SYS(readv), JAIL_ANY },
+	{ SCMP_SYS(pread64), JAIL_ANY },
+	{ SCMP_SYS(write), JAIL_ANY },
+	{ SCMP_SYS(writev), JAIL_ANY },
+	{ SCMP_SYS(close), JAIL_ANY },
+	{ SCMP_SYS(open), JAIL_ANY },
+	{ SCMP_SYS(openat), JAIL_ANY },
+	{ SCMP_SYS(open_by_handle_at), JAIL_ANY },
+	{ SCMP_SYS(stat), JAIL_ANY },
+	{ SCMP_SYS(lstat), JAIL_ANY },
+	{ SCMP_SYS(fstat), JAIL_ANY },
+	{ SCMP_SYS(newfstatat), JAIL_ANY },
+	{ SCMP_SYS(statx), JAIL_ANY },
+	{ SCMP_SYS(statfs), JAIL_ANY },
+	{ SCMP_SYS(fstatfs), JAIL_ANY },
+	{ SCMP_SYS(access), JAIL_ANY },
+	{ SCMP_SYS(faccessat), JAIL_ANY },
+	{ SCMP_SYS(faccessat2), JAIL_ANY },
+	{ SCMP_SYS(readlink), JAIL_ANY },
+	{ SCMP_SYS(readlinkat), JAIL_ANY },
+	{ SCMP_SYS(getdents64), JAIL_ANY },
+	{ SCMP_SYS(getcwd), JAIL_ANY },
+	{ SCMP_SYS(lseek), JAIL_ANY },
+	{ SCMP_SYS(unlink), JAIL_ANY },
+	{ SCMP_SYS(unlinkat), JAIL_ANY },
+	{ SCMP_SYS(rmdir), JAIL_ANY },
+	{ SCMP_SYS(fcntl), JAIL_ANY },
+	{ SCMP_SYS(flock), JAIL_ANY },
+	{ SCMP_SYS(ioctl), JAIL_ANY },
+	{ SCMP_SYS(dup), JAIL_ANY },
+	{ SCMP_SYS(mmap), JAIL_ANY },
+	{ SCMP_SYS(munmap), JAIL_ANY },
+	{ SCMP_SYS(mremap), JAIL_ANY },
+	{ SCMP_SYS(mprotect), JAIL_ANY },
+	{ SCMP_SYS(madvise), JAIL_ANY },
+	{ SCMP_SYS(brk), JAIL_ANY },
+	{ SCMP_SYS(rt_sigaction), JAIL_ANY },
+	{ SCMP_SYS(rt_sigprocmask), JAIL_ANY },
+	{ SCMP_SYS(rt_sigreturn), JAIL_ANY },
+	{ SCMP_SYS(sigaltstack), JAIL_ANY },
+	{ SCMP_SYS(restart_syscall), JAIL_ANY },
+	{ SCMP_SYS(signalfd4), JAIL_ANY },
+	{ SCMP_SYS(eventfd2), JAIL_ANY },
+	{ SCMP_SYS(pipe2), JAIL_ANY },
+	{ SCMP_SYS(timerfd_create), JAIL_ANY },
+	{ SCMP_SYS(timerfd_settime), JAIL_ANY },
+	{ SCMP_SYS(timerfd_gettime), JAIL_ANY },
+	{ SCMP_SYS(epoll_create1), JAIL_ANY },
+	{ SCMP_SYS(epoll_ctl), JAIL_ANY },
+	{ SCMP_SYS(epoll_wait), JAIL_ANY },
+	{ SCMP_SYS(epoll_pwait), JAIL_ANY },
+	{ SCMP_SYS(epoll_pwait2), JAIL_ANY },
+	{ SCMP_SYS(poll), JAIL_ANY },
+	{ SCMP_SYS(ppoll), JAIL_ANY },
+	{ SCMP_SYS(select), JAIL_ANY },
+	{ SCMP_SYS(pselect6), JAIL_ANY },
+	{ SCMP_SYS(accept), JAIL_ANY },
+	{ SCMP_SYS(accept4), JAIL_ANY },
+	{ SCMP_SYS(connect), JAIL_ANY },
+	{ SCMP_SYS(sendto), JAIL_ANY },
+	{ SCMP_SYS(sendmsg), JAIL_ANY },
+	{ SCMP_SYS(sendmmsg), JAIL_ANY },
+	{ SCMP_SYS(recvfrom), JAIL_ANY },
+	{ SCMP_SYS(recvmsg), JAIL_ANY },
+	{ SCMP_SYS(shutdown), JAIL_ANY },
+	{ SCMP_SYS(getsockopt), JAIL_ANY },
+	{ SCMP_SYS(setsockopt), JAIL_ANY },
+	{ SCMP_SYS(getsockname), JAIL_ANY },
+	{ SCMP_SYS(getpeername), JAIL_ANY },
+	{ SCMP_SYS(clock_gettime), JAIL_ANY },
+	{ SCMP_SYS(clock_getres), JAIL_ANY },
+	{ SCMP_SYS(clock_nanosleep), JAIL_ANY },
+	{ SCMP_SYS(nanosleep), JAIL_ANY },
+	{ SCMP_SYS(gettimeofday), JAIL_ANY },
+	{ SCMP_SYS(time), JAIL_ANY },
+	{ SCMP_SYS(futex), JAIL_ANY },
+	{ SCMP_SYS(rseq), JAIL_ANY },
+	{ SCMP_SYS(set_robust_list), JAIL_ANY },
+	{ SCMP_SYS(getrandom), JAIL_ANY },
+	{ SCMP_SYS(uname), JAIL_ANY },
+	{ SCMP_SYS(sysinfo), JAIL_ANY },
+	{ SCMP_SYS(getpid), JAIL_ANY },
+	{ SCMP_SYS(gettid), JAIL_ANY },
+	{ SCMP_SYS(getppid), JAIL_ANY },
+	{ SCMP_SYS(getuid), JAIL_ANY },
+	{ SCMP_SYS(geteuid), JAIL_ANY },
+	{ SCMP_SYS(getgid), JAIL_ANY },
+	{ SCMP_SYS(getegid), JAIL_ANY },
+	{ SCMP_SYS(getrusage), JAIL_ANY },
+	{ SCMP_SYS(getrlimit), JAIL_ANY },
+	{ SCMP_SYS(prlimit64), JAIL_ANY },
+	{ SCMP_SYS(sched_getaffinity), JAIL_ANY },
+	{ SCMP_SYS(sched_getparam), JAIL_ANY },
+	{ SCMP_SYS(sched_getscheduler), JAIL_ANY },
+	{ SCMP_SYS(sched_setscheduler), JAIL_ANY },
+	{ SCMP_SYS(sched_yield), JAIL_ANY },
+	{ SCMP_SYS(bpf), JAIL_ANY },
+	{ SCMP_SYS(pidfd_open), JAIL_ANY },
+	{ SCMP_SYS(pidfd_send_signal), JAIL_ANY },
+	{ SCMP_SYS(exit), JAIL_ANY },
+	{ SCMP_SYS(exit_group), JAIL_ANY },
+	{ SCMP_SYS(socket), AF_UNIX }, /* journald, name services */
 };
-
-static int allow(scmp_filter_ctx filter)
-{
-	const struct scmp_arg_cmp local = { 0, SCMP_CMP_EQ, AF_UNIX, 0 };
-	const struct scmp_arg_cmp own = { 0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0 };
-	int err = 0;
-
-	for (size_t i = 0; !err && i < sizeof(calls) / sizeof(*calls); i++)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	if (!err) /* journald, name services */
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, local);
-	if (!err) /* abort(3) */
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own);
-	return err;
-}
-
-static int filter_calls(void)
-{
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int err = filter ? allow(filter) : -ENOMEM;
-
-	if (!err)
-		err = seccomp_load(filter);
-	seccomp_release(filter);
-	return err;
-}
 
 int confine__give_up(char *error, size_t size)
 {
-	int err;
+	int err = drop_capabilities();
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
-		snprintf(error, size, "no_new_privs: %s", strerror(errno));
-		return -errno;
-	}
-	err = drop_capabilities();
 	if (err) {
 		snprintf(error, size, "capabilities can't be dropped");
 		return err;
 	}
-	err = filter_calls();
+	err = jail__lock(calls, sizeof(calls) / sizeof(*calls));
 	if (err)
 		snprintf(error, size, "the filter of system calls can't be set: %s",
 			 strerror(-err));

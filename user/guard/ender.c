@@ -16,6 +16,7 @@
 #include "guard/procfs.h"
 #include "guard/sparing.h"
 #include "guard/strike.h"
+#include "guard/stream.h"
 #include "guard/tracker.h"
 #include "model/policy.h"
 
@@ -218,6 +219,7 @@ static void tell_stuck(struct guard *guard, struct incident *incident)
 	incident->closed = clock__boottime();
 	tell(guard, EVENT_INCIDENT_CLOSED, incident->closed, incident, incident->image)->outcome =
 		INCIDENT_STUCK;
+	stream__changed(guard, incident);
 }
 
 static void go_on(struct guard *guard, struct incident *incident, uint64_t now)
@@ -290,6 +292,7 @@ static void complete(struct guard *guard, struct incident *incident)
 			tell_signal(guard, fate, (int)fate->first.signal, fate->first.at);
 	}
 	announce__opened(incident);
+	stream__changed(guard, incident);
 }
 
 static struct incident *open_incident(struct guard *guard, struct tree *tree,
@@ -477,6 +480,7 @@ static void finish(struct guard *guard, struct incident *incident)
 	event->who = incident->death.who;
 	event->outcome = outcome;
 	announce__closed(incident);
+	stream__changed(guard, incident);
 	journal__finish_incident(&guard->journal, incident);
 	kernel__forget_death(guard->kernel, incident->death.who);
 	tree->running--;

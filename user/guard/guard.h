@@ -23,6 +23,7 @@ struct guard {
 	struct journal journal;
 	sd_event *loop;
 	struct control *control;
+	struct stream *stream; /* to the recorder; NULL: there is none */
 	sd_event_source *ring;
 	sd_event_source *pause_timer; /* until the ring is read again */
 	sd_event_source *ender_timer;
@@ -31,6 +32,7 @@ struct guard {
 	sd_event_source *outside_timer;
 	struct outside_list outside; /* held without an entry */
 	struct state_value state;    /* as pinned: next tree, brake */
+	uint64_t begun;		     /* boottime */
 	int64_t realtime;	     /* ns to add for CLOCK_REALTIME */
 	char boot_id[40];
 	char machine_id[40];

@@ -10,6 +10,7 @@ int journal__init(struct journal *journal)
 {
 	TAILQ_INIT(&journal->incidents);
 	LIST_INIT(&journal->running);
+	TAILQ_INIT(&journal->unsent);
 	journal->events = calloc(JOURNAL_EVENTS, sizeof(*journal->events));
 	return journal->events ? 0 : -ENOMEM;
 }
@@ -65,6 +66,20 @@ void journal__open_incident(struct journal *journal, struct incident *incident)
 	journal->incident_count++;
 }
 
+void journal__unsent(struct journal *journal, struct incident *incident)
+{
+	if (incident->is_unsent)
+		return;
+	incident->is_unsent = true;
+	TAILQ_INSERT_TAIL(&journal->unsent, incident, unsent);
+}
+
+void journal__sent(struct journal *journal, struct incident *incident)
+{
+	incident->is_unsent = false;
+	TAILQ_REMOVE(&journal->unsent, incident, unsent);
+}
+
 /* The oldest closed ones go while there are too many. */
 static void make_room(struct journal *journal)
 {
@@ -76,6 +91,10 @@ static void make_room(struct journal *journal)
 
 		if (!incident->tree && next) {
 			TAILQ_REMOVE(&journal->incidents, incident, all);
+			if (incident->is_unsent) {
+				journal__sent(journal, incident);
+				journal->unsent_dropped++;
+			}
 			journal->incident_count--;
 			journal->survivor_count -= incident->survivors;
 			incident__free(incident);

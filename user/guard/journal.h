@@ -38,6 +38,9 @@ struct journal {
 	uint32_t incident_count;
 	uint32_t survivor_count;
 	uint64_t totals[INCIDENT_OUTCOMES];
+	struct incident_list
+		unsent;		 /* those that the recorder knows too little of, the oldest first */
+	uint64_t unsent_dropped; /* that had to make room before they were sent */
 };
 
 int journal__init(struct journal *journal);
@@ -55,6 +58,10 @@ uint64_t journal__first(const struct journal *journal);
 /* An incident is the journal's from its opening on. Only those that run no more make room. */
 void journal__open_incident(struct journal *journal, struct incident *incident);
 void journal__finish_incident(struct journal *journal, struct incident *incident);
+
+/* Puts an incident among those to be sent, or takes it from there. */
+void journal__unsent(struct journal *journal, struct incident *incident);
+void journal__sent(struct journal *journal, struct incident *incident);
 
 void event__fill(const struct event *event, struct control_event_row *row);
 

@@ -24,6 +24,7 @@
 #include "guard/procfs.h"
 #include "guard/resync.h"
 #include "guard/strike.h"
+#include "guard/stream.h"
 #include "guard/watch.h"
 
 /* Between two readings of the ring while an incident runs. */
@@ -214,6 +215,7 @@ void guard__after_ring(struct guard *guard)
 	resync__look(guard);
 	ender__close_finished(guard);
 	control__push(guard);
+	stream__push(guard);
 }
 
 /*
@@ -362,6 +364,8 @@ static int start(struct guard *guard, char *error, size_t size)
 		resync__take_over(guard);
 	watch__look_around(guard);
 	err = control__open(guard, error, size);
+	if (!err)
+		stream__start(guard);
 	return err ? err : confine__give_up(error, size);
 }
 
@@ -370,6 +374,7 @@ static void stop(struct guard *guard)
 	bool unwatched;
 
 	control__close(guard);
+	stream__stop(guard);
 	if (guard->ender_timer)
 		ender__stop(guard);
 	if (guard->resync_timer)
@@ -395,6 +400,7 @@ static int run(const struct options *options, const struct config *config)
 		.config = *config,
 		.config_path = path_of_config(options),
 		.config_named = options->config,
+		.begun = clock__boottime(),
 	};
 	char error[512] = "";
 	int err = kernel__open(&guard.kernel, config, error, sizeof(error));

@@ -8,6 +8,7 @@
 #include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/strike.h"
+#include "guard/stream.h"
 
 void strike__init(struct guard *guard)
 {
@@ -24,6 +25,8 @@ const char *strike__untouchable(const struct guard *guard, uint32_t pid)
 {
 	if (pid == 1)
 		return "pid 1 is never signalled";
+	if (stream__is_own(guard, pid))
+		return "the daemon's recorder is never signalled";
 	for (size_t i = 0; i < guard->ancestor_count; i++) {
 		if (guard->ancestors[i] == pid)
 			return i ? "an ancestor of the daemon is never signalled"

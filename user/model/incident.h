@@ -34,6 +34,8 @@ TAILQ_HEAD(fates, fate);
 
 struct incident {
 	TAILQ_ENTRY(incident) all;
+	TAILQ_ENTRY(incident) unsent; /* the recorder is to be told */
+	bool is_unsent;
 	LIST_ENTRY(incident) running; /* until the last survivor is gone */
 	char id[INCIDENT_ID_LEN];
 	char rule[NAME_LEN];

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/* recorder.c - rows of the stream into the store, a transaction for each fifth of a second. */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <seccomp.h>
+
+#include "base/clock.h"
+#include "base/jail.h"
+#include "base/log.h"
+#include "recorder/recorder.h"
+#include "store/store.h"
+
+#define BATCH_NS (200 * NS_PER_MS)
+#define BATCH_ROWS 5000
+#define RETRY_NS NS_PER_SEC
+#define TRIM_NS (10 * NS_PER_SEC)
+/* While the disk takes nothing: the newest are kept, up to so many bytes. */
+#define MOST_HELD (64UL << 20)
+
+struct packet {
+	STAILQ_ENTRY(packet) next;
+	size_t size;
+	char bytes[];
+};
+
+STAILQ_HEAD(packets, packet);
+
+struct recorder {
+	const struct recorder_settings *settings;
+	int rows;
+	char path[512];
+	struct store *store;
+	struct packets held; /* not committed yet, oldest first */
+	size_t held_bytes;
+	unsigned held_rows;
+	uint64_t first_held; /* when */
+	uint64_t not_before; /* the next try, after a failure */
+	uint64_t next_trim;
+	uint64_t dropped;
+	bool failing;
+	bool ended;
+	/* As of what is stored; a batch that fails begins there again. */
+	struct control_host host;
+	struct store_place place;
+};
+
+/* ---- the store */
+
+static void put_aside(const struct recorder *recorder)
+{
+	static const char *const parts[] = { "", "-wal", "-shm" };
+	time_t now = time(NULL);
+	char date[32], from[600], to[640];
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &utc);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		snprintf(from, sizeof(from), "%s%s", recorder->path, parts[i]);
+		snprintf(to, sizeof(to), "%s.broken-%s%s", recorder->path, date, parts[i]);
+		if (rename(from, to) == 0 && i == 0)
+			log_warn("the store was broken: it lies at %s now, and a new one is begun",
+				 to);
+	}
+}
+
+static int open_store(struct recorder *recorder)
+{
+	char error[256];
+	int err;
+
+	if (recorder->store)
+		return 0;
+	err = store__create(&recorder->store, recorder->path, error, sizeof(error));
+	if (err && !recorder->failing)
+		log_error("%s; what happens is kept in memory, as far as that goes", error);
+	return err;
+}
+
+static int put_row(struct recorder *recorder, const struct control_head *head,
+		   struct control_host *host, struct store_place *place)
+{
+	switch (head->type) {
+	case CONTROL_HOST_ROW:
+		memcpy(host, head, sizeof(*host));
+		return store__put_host(recorder->store, host);
+	case CONTROL_EVENT_ROW:
+		return store__put_event(recorder->store, (const struct control_event_row *)head);
+	case CONTROL_INCIDENT_ROW:
+		return store__put_incident(recorder->store,
+					   (const struct control_incident_row *)head, place);
+	case CONTROL_SURVIVOR_ROW:
+		return store__put_survivor(recorder->store,
+					   (const struct control_survivor_row *)head, place);
+	default:
+		return 0;
+	}
+}
+
+static int store_held(struct recorder *recorder)
+{
+	struct control_host host = recorder->host;
+	struct store_place place = recorder->place;
+	const struct packet *packet;
+	int err = open_store(recorder);
+
+	if (!err)
+		err = store__begin(recorder->store);
+	/* Whose the rows are may have been told in a batch before. */
+	if (!err && host.head.size)
+		err = store__put_host(recorder->store, &host);
+	STAILQ_FOREACH(packet, &recorder->held, next)
+	{
+		if (err)
+			break;
+		err = put_row(recorder, (const struct control_head *)packet->bytes, &host, &place);
+	}
+	if (recorder->store) {
+		int committed = store__commit(recorder->store);
+
+		err = err ? err : committed;
+	}
+	if (!err) {
+		recorder->host = host;
+		recorder->place = place;
+	}
+	return err;
+}
+
+/* ---- what is held */
+
+static void forget_first(struct recorder *recorder)
+{
+	struct packet *packet = STAILQ_FIRST(&recorder->held);
+
+	STAILQ_REMOVE_HEAD(&recorder->held, next);
+	recorder->held_bytes -= packet->size;
+	recorder->held_rows--;
+	free(packet);
+}
+
+static void fail(struct recorder *recorder, int err)
+{
+	if (!recorder->failing)
+		log_error("%s: %s; it is tried again, the newest is kept in memory", recorder->path,
+			  err == -ENOSPC    ? "the disk is full"
+			  : err == -EBADMSG ? "the store is broken"
+					    : strerror(-err));
+	recorder->failing = true;
+	store__close(recorder->store);
+	recorder->store = NULL;
+	if (err == -EBADMSG)
+		put_aside(recorder);
+	recorder->not_before = clock__boottime() + RETRY_NS;
+}
+
+static void commit(struct recorder *recorder)
+{
+	int err = store_held(recorder);
+
+	if (err) {
+		fail(recorder, err);
+		return;
+	}
+	if (recorder->failing)
+		log_info("%s: the store takes what happens again; %llu rows were dropped meanwhile",
+			 recorder->path, (unsigned long long)recorder->dropped);
+	recorder->failing = false;
+	recorder->dropped = 0;
+	while (!STAILQ_EMPTY(&recorder->held))
+		forget_first(recorder);
+}
+
+static void hold(struct recorder *recorder, const void *bytes, size_t size)
+{
+	struct packet *packet = malloc(sizeof(*packet) + size);
+
+	if (!packet) {
+		recorder->dropped++;
+		return;
+	}
+	packet->size = size;
+	memcpy(packet->bytes, bytes, size);
+	if (STAILQ_EMPTY(&recorder->held))
+		recorder->first_held = clock__boottime();
+	STAILQ_INSERT_TAIL(&recorder->held, packet, next);
+	recorder->held_bytes += size;
+	recorder->held_rows++;
+	while (recorder->held_bytes > MOST_HELD) {
+		forget_first(recorder);
+		recorder->dropped++;
+	}
+}
+
+/* ---- the loop */
+
+static size_t size_of(uint16_t type)
+{
+	switch (type) {
+	case CONTROL_HOST_ROW:
+		return sizeof(struct control_host);
+	case CONTROL_EVENT_ROW:
+		return sizeof(struct control_event_row);
+	case CONTROL_INCIDENT_ROW:
+		return sizeof(struct control_incident_row);
+	case CONTROL_SURVIVOR_ROW:
+		return sizeof(struct control_survivor_row);
+	default:
+		return 0;
+	}
+}
+
+/* What there is, up to a batch. */
+static void receive(struct recorder *recorder)
+{
+	union {
+		struct control_head head;
+		char bytes[4096];
+	} row;
+
+	while (recorder->held_rows < BATCH_ROWS || recorder->failing) {
+		ssize_t n = recv(recorder->rows, &row, sizeof(row), MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			recorder->ended = true;
+			return;
+		}
+		if ((size_t)n >= sizeof(row.head) && (size_t)n == size_of(row.head.type))
+			hold(recorder, &row, (size_t)n);
+	}
+}
+
+static bool is_due(const struct recorder *recorder, uint64_t now)
+{
+	if (STAILQ_EMPTY(&recorder->held) || now < recorder->not_before)
+		return false;
+	return recorder->ended || recorder->held_rows >= BATCH_ROWS ||
+	       now - recorder->first_held >= BATCH_NS;
+}
+
+static int patience(const struct recorder *recorder, uint64_t now)
+{
+	uint64_t wake = recorder->next_trim;
+
+	if (!STAILQ_EMPTY(&recorder->held)) {
+		wake = recorder->first_held + BATCH_NS;
+		if (recorder->not_before > wake)
+			wake = recorder->not_before;
+	}
+	return wake > now ? (int)((wake - now) / NS_PER_MS) + 1 : 0;
+}
+
+static void trim(struct recorder *recorder, uint64_t now)
+{
+	const struct recorder_settings *settings = recorder->settings;
+	int more;
+
+	if (now < recorder->next_trim || !recorder->store)
+		return;
+	more = store__trim(recorder->store, clock__realtime() - settings->keep, settings->most);
+	if (more < 0)
+		fail(recorder, more);
+	recorder->next_trim = now + (more > 0 ? BATCH_NS : TRIM_NS);
+}
+
+static void turn(struct recorder *recorder)
+{
+	struct pollfd poll_fd = { .fd = recorder->rows, .events = POLLIN };
+	uint64_t now = clock__boottime();
+
+	poll(&poll_fd, 1, patience(recorder, now));
+	receive(recorder);
+	now = clock__boottime();
+	if (is_due(recorder, now))
+		commit(recorder);
+	trim(recorder, now);
+}
+
+/* SQLite's, the allocator's and the log's. */
+static const struct jail_call calls[] = {
+	{ SCMP_SYS(read), JAIL_ANY },	       { SCMP_SYS(pread64), JAIL_ANY },
+	{ SCMP_SYS(write), JAIL_ANY },	       { SCMP_SYS(pwrite64), JAIL_ANY },
+	{ SCMP_SYS(recvfrom), JAIL_ANY },      { SCMP_SYS(sendto), JAIL_ANY },
+	{ SCMP_SYS(open), JAIL_ANY },	       { SCMP_SYS(openat), JAIL_ANY },
+	{ SCMP_SYS(close), JAIL_ANY },	       { SCMP_SYS(stat), JAIL_ANY },
+	{ SCMP_SYS(lstat), JAIL_ANY },	       { SCMP_SYS(fstat), JAIL_ANY },
+	{ SCMP_SYS(newfstatat), JAIL_ANY },    { SCMP_SYS(access), JAIL_ANY },
+	{ SCMP_SYS(faccessat), JAIL_ANY },     { SCMP_SYS(faccessat2), JAIL_ANY },
+	{ SCMP_SYS(readlink), JAIL_ANY },      { SCMP_SYS(getcwd), JAIL_ANY },
+	{ SCMP_SYS(lseek), JAIL_ANY },	       { SCMP_SYS(fcntl), JAIL_ANY },
+	{ SCMP_SYS(fsync), JAIL_ANY },	       { SCMP_SYS(fdatasync), JAIL_ANY },
+	{ SCMP_SYS(ftruncate), JAIL_ANY },     { SCMP_SYS(fallocate), JAIL_ANY },
+	{ SCMP_SYS(fchmod), JAIL_ANY },	       { SCMP_SYS(fchown), JAIL_ANY },
+	{ SCMP_SYS(unlink), JAIL_ANY },	       { SCMP_SYS(rename), JAIL_ANY },
+	{ SCMP_SYS(mmap), JAIL_ANY },	       { SCMP_SYS(munmap), JAIL_ANY },
+	{ SCMP_SYS(mremap), JAIL_ANY },	       { SCMP_SYS(mprotect), JAIL_ANY },
+	{ SCMP_SYS(madvise), JAIL_ANY },       { SCMP_SYS(brk), JAIL_ANY },
+	{ SCMP_SYS(poll), JAIL_ANY },	       { SCMP_SYS(ppoll), JAIL_ANY },
+	{ SCMP_SYS(nanosleep), JAIL_ANY },     { SCMP_SYS(clock_nanosleep), JAIL_ANY },
+	{ SCMP_SYS(clock_gettime), JAIL_ANY }, { SCMP_SYS(gettimeofday), JAIL_ANY },
+	{ SCMP_SYS(time), JAIL_ANY },	       { SCMP_SYS(getpid), JAIL_ANY },
+	{ SCMP_SYS(geteuid), JAIL_ANY },       { SCMP_SYS(getrandom), JAIL_ANY },
+	{ SCMP_SYS(futex), JAIL_ANY },	       { SCMP_SYS(rt_sigreturn), JAIL_ANY },
+	{ SCMP_SYS(rt_sigaction), JAIL_ANY },  { SCMP_SYS(rt_sigprocmask), JAIL_ANY },
+	{ SCMP_SYS(uname), JAIL_ANY },	       { SCMP_SYS(sysinfo), JAIL_ANY },
+	{ SCMP_SYS(exit), JAIL_ANY },	       { SCMP_SYS(exit_group), JAIL_ANY },
+};
+
+void recorder__run(const struct recorder_settings *settings, int rows)
+{
+	struct recorder recorder = { .settings = settings, .rows = rows };
+	int err = jail__lock(calls, sizeof(calls) / sizeof(*calls));
+
+	if (err) {
+		log_error("the recorder can't be confined: %s", strerror(-err));
+		_exit(1);
+	}
+	umask(0027);
+	STAILQ_INIT(&recorder.held);
+	snprintf(recorder.path, sizeof(recorder.path), "%s/" STORE_NAME, settings->folder);
+	open_store(&recorder);
+	while (!recorder.ended)
+		turn(&recorder);
+	recorder.not_before = 0;
+	if (!STAILQ_EMPTY(&recorder.held))
+		commit(&recorder);
+	store__close(recorder.store);
+	_exit(0);
+}

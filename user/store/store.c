@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0
+/* store.c - opening, schema, writing. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <sqlite3.h>
+
+#include "base/own.h"
+#include "base/text.h"
+#include "store/store_parts.h"
+
+#define BUSY_MS 2000
+
+/* How many rows go at a time: a writer shall not be held up for long. */
+#define TRIM_EVENTS 2000
+#define TRIM_INCIDENTS 50
+
+#define AN_HOUR (3600LL * 1000000000LL)
+
+static int error_of(const struct store *store)
+{
+	switch (sqlite3_errcode(store->db) & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+		return -EBUSY;
+	default:
+		return -EIO;
+	}
+}
+
+static int run(struct store *store, const char *sql)
+{
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : error_of(store);
+}
+
+int store__prepare(struct store *store, const char *sql, sqlite3_stmt **statement)
+{
+	return sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) ==
+			       SQLITE_OK
+		       ? 0
+		       : error_of(store);
+}
+
+/* ---- the schema */
+
+static int make_table(struct store *store, const struct table *table)
+{
+	char sql[2048];
+	int n = snprintf(sql, sizeof(sql),
+			 "CREATE TABLE %s(host INTEGER, time INTEGER, image INTEGER", table->name);
+
+	for (size_t i = 0; i < table->count; i++)
+		n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s %s", table->columns[i].name,
+			      table->columns[i].text ? "TEXT" : "INTEGER");
+	snprintf(sql + n, sizeof(sql) - (size_t)n, ", PRIMARY KEY(%s)) WITHOUT ROWID", table->key);
+	return run(store, sql);
+}
+
+static int make_schema(struct store *store)
+{
+	int err = run(store,
+		      "CREATE TABLE host(id INTEGER PRIMARY KEY, machine_id TEXT, boot_id TEXT, "
+		      "name TEXT, version TEXT, begun INTEGER, realtime INTEGER, "
+		      "UNIQUE(boot_id, begun));"
+		      "CREATE TABLE image(id INTEGER PRIMARY KEY, hash INTEGER, uid INTEGER, "
+		      "gid INTEGER, comm TEXT, exe TEXT, args BLOB, cgroup TEXT, time INTEGER);"
+		      "CREATE INDEX image_hash ON image(hash);"
+		      "CREATE INDEX image_time ON image(time);");
+
+	if (!err)
+		err = make_table(store, &table_event);
+	if (!err)
+		err = make_table(store, &table_incident);
+	if (!err)
+		err = make_table(store, &table_survivor);
+	return err ? err
+		   : run(store, "CREATE INDEX event_time ON event(time);"
+				"CREATE INDEX incident_time ON incident(time);"
+				"PRAGMA user_version = 1;");
+}
+
+static int number_of(struct store *store, const char *sql, int64_t *number)
+{
+	sqlite3_stmt *statement;
+	int err = store__prepare(store, sql, &statement);
+
+	if (err)
+		return err;
+	err = sqlite3_step(statement) == SQLITE_ROW ? 0 : error_of(store);
+	*number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return err;
+}
+
+/* ---- opening */
+
+static int refuse(struct store *store, const char *path, int err, const char *why, char *error,
+		  size_t size)
+{
+	snprintf(error, size, "%s: %s", path, why);
+	store__close(store);
+	return err;
+}
+
+static int check_schema(struct store *store, const char *path, bool create, char *error,
+			size_t size)
+{
+	int64_t version, tables;
+	char why[128];
+	int err = number_of(store, "PRAGMA user_version", &version);
+
+	if (!err)
+		err = number_of(store, "SELECT count(*) FROM sqlite_master", &tables);
+	if (err)
+		return refuse(store, path, err == -EBADMSG ? err : -EBADMSG,
+			      "not a store of orphand, or a broken one", error, size);
+	if (version > STORE_SCHEMA) {
+		snprintf(why, sizeof(why),
+			 "a store of schema %lld, this orphand knows %d: use a newer one",
+			 (long long)version, STORE_SCHEMA);
+		return refuse(store, path, -EPROTO, why, error, size);
+	}
+	if (version == STORE_SCHEMA)
+		return 0;
+	if (!create || tables)
+		return refuse(store, path, -EBADMSG, "not a store of orphand", error, size);
+	err = run(store, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;");
+	if (!err)
+		err = make_schema(store);
+	return err ? refuse(store, path, err, sqlite3_errmsg(store->db), error, size) : 0;
+}
+
+static int open_file(struct store **out, const char *path, int flags, char *error, size_t size)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store) {
+		snprintf(error, size, "%s: no memory", path);
+		return -ENOMEM;
+	}
+	if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
+		return refuse(store, path, -EIO,
+			      store->db ? sqlite3_errmsg(store->db) : "no memory", error, size);
+	sqlite3_busy_timeout(store->db, BUSY_MS);
+	*out = store;
+	return 0;
+}
+
+static int prepare_writing(struct store *store)
+{
+	static const struct table *const tables[] = { &table_event, &table_incident,
+						      &table_survivor };
+	int err = run(store, "PRAGMA synchronous = NORMAL;");
+
+	for (size_t i = 0; !err && i < 3; i++) {
+		char sql[1024];
+		int n = snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO %s VALUES(?, ?, ?",
+				 tables[i]->name);
+
+		for (size_t k = 0; k < tables[i]->count; k++)
+			n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", ?");
+		snprintf(sql + n, sizeof(sql) - (size_t)n, ")");
+		err = store__prepare(store, sql, &store->insert[i]);
+	}
+	if (!err)
+		err = store__prepare(
+			store,
+			"SELECT id FROM image WHERE hash = ? AND uid = ? AND gid = ? AND "
+			"comm = ? AND exe = ? AND args = ? AND cgroup = ?",
+			&store->find_image);
+	if (!err)
+		err = store__prepare(
+			store,
+			"INSERT INTO image(hash, uid, gid, comm, exe, args, cgroup, time) "
+			"VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+			&store->add_image);
+	if (!err)
+		err = store__prepare(store, "UPDATE image SET time = ? WHERE id = ?",
+				     &store->touch_image);
+	return err;
+}
+
+int store__create(struct store **out, const char *path, char *error, size_t size)
+{
+	struct store *store = NULL;
+	int err = open_file(&store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error, size);
+
+	if (!err)
+		err = check_schema(store, path, true, error, size);
+	if (err)
+		return err;
+	err = prepare_writing(store);
+	if (err)
+		return refuse(store, path, err, sqlite3_errmsg(store->db), error, size);
+	*out = store;
+	return 0;
+}
+
+int store__open(struct store **out, const char *path, char *error, size_t size)
+{
+	struct store *store = NULL;
+	struct stat st;
+	int err;
+
+	if (stat(path, &st)) {
+		err = -errno;
+		snprintf(error, size, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		snprintf(error, size, "%s: not a plain file", path);
+		return -EBADMSG;
+	}
+	err = open_file(&store, path, SQLITE_OPEN_READONLY, error, size);
+	if (!err)
+		err = check_schema(store, path, false, error, size);
+	if (!err)
+		*out = store;
+	return err;
+}
+
+void store__close(struct store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; i < 3; i++)
+		sqlite3_finalize(store->insert[i]);
+	sqlite3_finalize(store->find_image);
+	sqlite3_finalize(store->add_image);
+	sqlite3_finalize(store->touch_image);
+	sqlite3_close(store->db);
+	free(store);
+}
+
+/* ---- writing */
+
+int store__begin(struct store *store)
+{
+	return run(store, "BEGIN");
+}
+
+/* What could not be kept is taken back whole. */
+int store__commit(struct store *store)
+{
+	int err = run(store, "COMMIT");
+
+	if (err)
+		run(store, "ROLLBACK");
+	return err;
+}
+
+static int step(struct store *store, sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement);
+	int err = result == SQLITE_DONE || result == SQLITE_ROW ? 0 : error_of(store);
+
+	sqlite3_reset(statement);
+	return err;
+}
+
+static void bind_text(sqlite3_stmt *statement, int at, const char *text, size_t size)
+{
+	sqlite3_bind_text(statement, at, text, (int)strnlen(text, size), SQLITE_STATIC);
+}
+
+int store__put_host(struct store *store, const struct control_host *host)
+{
+	sqlite3_stmt *statement;
+	int err = store__prepare(
+		store,
+		"INSERT INTO host(machine_id, boot_id, name, version, begun, realtime) "
+		"VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(boot_id, begun) DO UPDATE SET "
+		"realtime = excluded.realtime RETURNING id",
+		&statement);
+
+	if (err)
+		return err;
+	bind_text(statement, 1, host->machine_id, sizeof(host->machine_id));
+	bind_text(statement, 2, host->boot_id, sizeof(host->boot_id));
+	bind_text(statement, 3, host->name, sizeof(host->name));
+	bind_text(statement, 4, host->version, sizeof(host->version));
+	sqlite3_bind_int64(statement, 5, (sqlite3_int64)host->begun);
+	sqlite3_bind_int64(statement, 6, host->realtime);
+	if (sqlite3_step(statement) == SQLITE_ROW) {
+		store->host = sqlite3_column_int64(statement, 0);
+		store->realtime = host->realtime;
+		while (sqlite3_step(statement) == SQLITE_ROW)
+			;
+	}
+	err = error_of(store);
+	sqlite3_finalize(statement);
+	return err;
+}
+
+/* FNV-1a: only to find who may be the same. */
+static uint64_t hash_more(uint64_t hash, const void *bytes, size_t size)
+{
+	const unsigned char *at = bytes;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ at[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+static uint64_t hash_of(const struct control_image *image)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	hash = hash_more(hash, &image->uid, sizeof(image->uid));
+	hash = hash_more(hash, image->comm, strnlen(image->comm, sizeof(image->comm)));
+	hash = hash_more(hash, image->exe, strnlen(image->exe, sizeof(image->exe)));
+	hash = hash_more(hash, image->args, image->args_len);
+	return hash_more(hash, image->cgroup, strnlen(image->cgroup, sizeof(image->cgroup)));
+}
+
+static void bind_image(sqlite3_stmt *statement, uint64_t hash, const struct control_image *image)
+{
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)hash);
+	sqlite3_bind_int64(statement, 2, image->uid);
+	sqlite3_bind_int64(statement, 3, image->gid);
+	bind_text(statement, 4, image->comm, sizeof(image->comm));
+	bind_text(statement, 5, image->exe, sizeof(image->exe));
+	sqlite3_bind_blob(statement, 6, image->args, (int)image->args_len, SQLITE_STATIC);
+	bind_text(statement, 7, image->cgroup, sizeof(image->cgroup));
+}
+
+/* When it was used last, to within AN_HOUR: nothing older than that refers to it. */
+static int touch_image(struct store *store, int64_t id, int64_t time)
+{
+	sqlite3_bind_int64(store->touch_image, 1, time);
+	sqlite3_bind_int64(store->touch_image, 2, id);
+	return step(store, store->touch_image);
+}
+
+static int look_up_image(struct store *store, const struct control_image *image, uint64_t hash,
+			 int64_t time, int64_t *id)
+{
+	bind_image(store->find_image, hash, image);
+	*id = sqlite3_step(store->find_image) == SQLITE_ROW
+		      ? sqlite3_column_int64(store->find_image, 0)
+		      : 0;
+	sqlite3_reset(store->find_image);
+	if (*id)
+		return touch_image(store, *id, time);
+	bind_image(store->add_image, hash, image);
+	sqlite3_bind_int64(store->add_image, 8, time);
+	if (step(store, store->add_image))
+		return error_of(store);
+	*id = sqlite3_last_insert_rowid(store->db);
+	return 0;
+}
+
+/* Most rows tell of the program that one before them told of. */
+static int find_image(struct store *store, const struct control_image *image, int64_t time,
+		      int64_t *id)
+{
+	uint64_t hash = hash_of(image);
+	struct image_slot *slot = &store->images[hash % IMAGE_SLOTS];
+	int err;
+
+	*id = slot->id;
+	if (slot->id && slot->hash == hash && time - slot->time < AN_HOUR)
+		return 0;
+	err = look_up_image(store, image, hash, time, id);
+	*slot = err ? (struct image_slot){} : (struct image_slot){ hash, *id, time };
+	return err;
+}
+
+static void bind_column(sqlite3_stmt *statement, int at, const struct column *column,
+			const char *record)
+{
+	const char *field = record + column->offset;
+	uint64_t number = 0;
+
+	if (column->text && *field) {
+		bind_text(statement, at, field, column->size);
+	} else if (column->text) {
+		sqlite3_bind_null(statement, at);
+	} else {
+		memcpy(&number, field, column->size); /* little-endian, as BPF and x86 are */
+		sqlite3_bind_int64(statement, at, (sqlite3_int64)number);
+	}
+}
+
+static int put(struct store *store, const struct table *table, sqlite3_stmt *statement, uint64_t at,
+	       const void *record)
+{
+	int64_t image, time = (int64_t)at + store->realtime;
+	int err = find_image(store, (const void *)((const char *)record + table->image), time,
+			     &image);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(statement, 1, store->host);
+	sqlite3_bind_int64(statement, 2, time);
+	sqlite3_bind_int64(statement, 3, image);
+	for (size_t i = 0; i < table->count; i++)
+		bind_column(statement, (int)i + 4, &table->columns[i], record);
+	return step(store, statement);
+}
+
+int store__put_event(struct store *store, const struct control_event_row *row)
+{
+	const struct stored_event event = { .row = *row };
+
+	return put(store, &table_event, store->insert[0], row->at, &event);
+}
+
+static int forget_survivors(struct store *store, const char *incident)
+{
+	sqlite3_stmt *statement;
+	int err = store__prepare(store, "DELETE FROM survivor WHERE incident = ?", &statement);
+
+	if (err)
+		return err;
+	bind_text(statement, 1, incident, INCIDENT_ID_LEN);
+	err = step(store, statement);
+	sqlite3_finalize(statement);
+	return err;
+}
+
+int store__put_incident(struct store *store, const struct control_incident_row *row,
+			struct store_place *place)
+{
+	const struct stored_incident incident = { .row = *row };
+	int err = forget_survivors(store, row->id);
+
+	*place = (struct store_place){ .opened = row->opened };
+	text__copy(place->incident, sizeof(place->incident), row->id);
+	return err ? err : put(store, &table_incident, store->insert[1], row->opened, &incident);
+}
+
+int store__put_survivor(struct store *store, const struct control_survivor_row *row,
+			struct store_place *place)
+{
+	struct stored_survivor survivor = { .row = *row, .position = place->position++ };
+
+	text__copy(survivor.incident, sizeof(survivor.incident), place->incident);
+	return put(store, &table_survivor, store->insert[2], place->opened, &survivor);
+}
+
+/* ---- keeping it small */
+
+static int bytes_of(struct store *store, uint64_t *bytes)
+{
+	int64_t pages, unused, size;
+	int err = number_of(store, "PRAGMA page_count", &pages);
+
+	if (!err)
+		err = number_of(store, "PRAGMA freelist_count", &unused);
+	if (!err)
+		err = number_of(store, "PRAGMA page_size", &size);
+	if (!err)
+		*bytes = (uint64_t)((pages - unused) * size);
+	return err;
+}
+
+static int drop(struct store *store, const char *sql, int64_t older, int *dropped)
+{
+	sqlite3_stmt *statement;
+	int err = store__prepare(store, sql, &statement);
+
+	if (err)
+		return err;
+	sqlite3_bind_int64(statement, 1, older);
+	err = step(store, statement);
+	*dropped += sqlite3_changes(store->db);
+	sqlite3_finalize(statement);
+	return err;
+}
+
+#define TEXT_OF(number) #number
+#define LIMIT(number) TEXT_OF(number)
+#define DROP_EVENTS                                                                           \
+	"DELETE FROM event WHERE (host, seq) IN (SELECT host, seq FROM event WHERE time < ? " \
+	"ORDER BY time LIMIT " LIMIT(TRIM_EVENTS) ")"
+#define OLD_INCIDENTS \
+	"(SELECT id FROM incident WHERE time < ?1 ORDER BY time LIMIT " LIMIT(TRIM_INCIDENTS) ")"
+#define DROP_IMAGES                                                                        \
+	"DELETE FROM image WHERE id IN (SELECT id FROM image WHERE time < ? LIMIT " LIMIT( \
+		TRIM_EVENTS) ")"
+#define DROP_SURVIVORS "DELETE FROM survivor WHERE incident IN " OLD_INCIDENTS
+#define DROP_INCIDENTS "DELETE FROM incident WHERE id IN " OLD_INCIDENTS
+
+static int drop_older(struct store *store, int64_t older, bool incidents, int *dropped)
+{
+	int err = drop(store, DROP_EVENTS, older, dropped);
+
+	if (!err && incidents && !*dropped)
+		err = drop(store, DROP_SURVIVORS, older, dropped);
+	if (!err && incidents && (!*dropped || sqlite3_changes(store->db)))
+		err = drop(store, DROP_INCIDENTS, older, dropped);
+	return err;
+}
+
+static int drop_images(struct store *store)
+{
+	int64_t oldest;
+	int ignored = 0;
+	int err = number_of(store,
+			    "SELECT min(ifnull((SELECT min(time) FROM event), 9e18), "
+			    "ifnull((SELECT min(time) FROM incident), 9e18))",
+			    &oldest);
+
+	if (!err)
+		err = drop(store, DROP_IMAGES, oldest - 2 * AN_HOUR, &ignored);
+	/* What was dropped may still be remembered. */
+	memset(store->images, 0, sizeof(store->images));
+	return err ? err : run(store, "PRAGMA incremental_vacuum(1000);");
+}
+
+int store__trim(struct store *store, uint64_t oldest, uint64_t most_bytes)
+{
+	uint64_t bytes;
+	int dropped = 0, err = bytes_of(store, &bytes);
+
+	if (!err && bytes > most_bytes) /* the oldest, whatever its age */
+		err = drop_older(store, INT64_MAX, true, &dropped);
+	else if (!err)
+		err = drop_older(store, (int64_t)oldest, true, &dropped);
+	if (!err && dropped)
+		err = drop_images(store);
+	return err ? err : dropped > 0;
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "store/tables.h"
+
+#define NUMBER(record, name, field)                                                              \
+	{                                                                                        \
+		name, offsetof(struct record, field), sizeof(((struct record *)0)->field), false \
+	}
+#define TEXT(record, name, field)                                                               \
+	{                                                                                       \
+		name, offsetof(struct record, field), sizeof(((struct record *)0)->field), true \
+	}
+#define IDENT(record, pid_name, start_name, field) \
+	NUMBER(record, pid_name, field.pid), NUMBER(record, start_name, field.start)
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static const struct column event_columns[] = {
+	NUMBER(stored_event, "seq", row.seq),
+	NUMBER(stored_event, "at", row.at),
+	NUMBER(stored_event, "type", row.type),
+	NUMBER(stored_event, "tree", row.tree),
+	IDENT(stored_event, "pid", "start", row.who),
+	IDENT(stored_event, "parent_pid", "parent_start", row.parent),
+	NUMBER(stored_event, "exit_code", row.exit_code),
+	NUMBER(stored_event, "signal", row.signal),
+	NUMBER(stored_event, "vpid", row.vpid),
+	NUMBER(stored_event, "outcome", row.outcome),
+	TEXT(stored_event, "incident", row.incident),
+	TEXT(stored_event, "name", row.name),
+};
+
+static const struct column incident_columns[] = {
+	TEXT(stored_incident, "id", row.id),
+	TEXT(stored_incident, "rule", row.rule),
+	NUMBER(stored_incident, "tree", row.tree),
+	NUMBER(stored_incident, "open", row.open),
+	NUMBER(stored_incident, "outcome", row.outcome),
+	NUMBER(stored_incident, "observed", row.observed),
+	NUMBER(stored_incident, "reconstructed", row.reconstructed),
+	NUMBER(stored_incident, "survivors", row.survivors),
+	NUMBER(stored_incident, "died", row.died),
+	NUMBER(stored_incident, "opened", row.opened),
+	NUMBER(stored_incident, "closed", row.closed),
+	NUMBER(stored_incident, "reaction_ns", row.reaction_ns),
+	NUMBER(stored_incident, "clear_ns", row.clear_ns),
+	IDENT(stored_incident, "pid", "start", row.who),
+	IDENT(stored_incident, "parent_pid", "parent_start", row.parent),
+	NUMBER(stored_incident, "vpid", row.vpid),
+	NUMBER(stored_incident, "pid_ns", row.pid_ns),
+	NUMBER(stored_incident, "kind", row.kind),
+	NUMBER(stored_incident, "origin", row.origin),
+	NUMBER(stored_incident, "exit_code", row.exit_code),
+	IDENT(stored_incident, "sender_pid", "sender_start", row.sender.who),
+	NUMBER(stored_incident, "sender_at", row.sender.at),
+	NUMBER(stored_incident, "sender_uid", row.sender.uid),
+	NUMBER(stored_incident, "sender_code", row.sender.code),
+	NUMBER(stored_incident, "sender_signal", row.sender.signal),
+	NUMBER(stored_incident, "sender_via", row.sender.via),
+	TEXT(stored_incident, "sender_comm", row.sender.comm),
+	TEXT(stored_incident, "sender_exe", row.sender_exe),
+};
+
+static const struct column survivor_columns[] = {
+	TEXT(stored_survivor, "incident", incident),
+	NUMBER(stored_survivor, "position", position),
+	IDENT(stored_survivor, "pid", "start", row.who),
+	IDENT(stored_survivor, "parent_pid", "parent_start", row.parent),
+	NUMBER(stored_survivor, "outcome", row.outcome),
+	NUMBER(stored_survivor, "exit_code", row.exit_code),
+	NUMBER(stored_survivor, "gone", row.gone),
+	NUMBER(stored_survivor, "first_at", row.first.at),
+	NUMBER(stored_survivor, "first_signal", row.first.signal),
+	NUMBER(stored_survivor, "first_by", row.first.by),
+	NUMBER(stored_survivor, "last_at", row.last.at),
+	NUMBER(stored_survivor, "last_signal", row.last.signal),
+	NUMBER(stored_survivor, "last_by", row.last.by),
+	TEXT(stored_survivor, "reason", row.reason),
+	TEXT(stored_survivor, "state", row.state),
+	TEXT(stored_survivor, "stack", row.stack),
+};
+
+const struct table table_event = { "event", "host, seq", event_columns, COUNT(event_columns),
+				   offsetof(struct stored_event, row.image) };
+const struct table table_incident = { "incident", "id", incident_columns, COUNT(incident_columns),
+				      offsetof(struct stored_incident, row.image) };
+const struct table table_survivor = { "survivor", "incident, position", survivor_columns,
+				      COUNT(survivor_columns),
+				      offsetof(struct stored_survivor, row.image) };

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* tables.h - which field of a record is which column. The statements are made from these. */
+#ifndef ORPHAND_TABLES_H
+#define ORPHAND_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <orphand/control.h>
+
+/* A row of the table: the record, and what only the store knows of it. */
+struct stored_event {
+	struct control_event_row row;
+};
+
+struct stored_incident {
+	struct control_incident_row row;
+};
+
+struct stored_survivor {
+	struct control_survivor_row row;
+	char incident[INCIDENT_ID_LEN];
+	uint32_t position;
+};
+
+struct column {
+	const char *name;
+	uint16_t offset;
+	uint16_t size; /* of a number, or of a text's field */
+	bool text;
+};
+
+struct table {
+	const char *name;
+	const char *key; /* what may not be there twice */
+	const struct column *columns;
+	size_t count;
+	size_t image; /* offset of the control_image */
+};
+
+extern const struct table table_event, table_incident, table_survivor;
+
+#endif
