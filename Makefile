@@ -8,6 +8,7 @@ VERSION := 0.1.0
 PREFIX  ?= /usr
 DESTDIR ?=
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 BUILD   ?= build
 CC      ?= gcc
 CLANG   ?= clang
@@ -56,6 +57,7 @@ UNIT  := $(call objs,tests/unit/*.c)
 KERNEL_TESTS := $(call objs,tests/kernel/*.c)
 E2E   := $(call objs,tests/e2e/*.c)
 ACTOR := $(call objs,tests/actor/*.c)
+COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
 BENCH := $(filter-out %.bpf.o,$(call objs,tests/bench/*.c))
 
 PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
@@ -78,7 +80,7 @@ help:
 	@echo 'make sanitize runs the tests under ASan and UBSan'
 	@echo 'make install DESTDIR= PREFIX=/usr'
 
-programs: $(PROGRAMS)
+programs: $(PROGRAMS) $(COMPLETIONS)
 tests: $(TESTS)
 
 # ---- the BPF object and its skeleton
@@ -126,6 +128,11 @@ $(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(MODEL) $(BASE)
 $(BUILD)/orphanctl: $(CTL) $(STORE) $(JSON) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_ctl)) -o $@
+
+$(COMPLETIONS): $(BUILD)/orphanctl
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)$< completion $(@F) > $@
 
 # ---- tests
 
@@ -181,7 +188,7 @@ clean:
 DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
               libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev
 DEPS_RUN   := procps python3
-DEPS_TEST  := libcriterion-dev
+DEPS_TEST  := libcriterion-dev zsh fish
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio
@@ -295,5 +302,10 @@ install: programs
 	$(put) -t $(share)/doc/orphand/examples packaging/orphand.yaml
 	test -e $(DESTDIR)/etc/orphand/orphand.yaml || $(put) -t $(DESTDIR)/etc/orphand packaging/orphand.yaml
 	install -d $(DESTDIR)/etc/orphand/rules.d
+	$(put) $(BUILD)/completion/bash $(share)/bash-completion/completions/orphanctl
+	ln -sf orphanctl $(share)/bash-completion/completions/orphand
+	$(put) $(BUILD)/completion/zsh $(DESTDIR)$(ZSHDIR)/_orphanctl
+	$(put) $(BUILD)/completion/fish $(share)/fish/vendor_completions.d/orphanctl.fish
+	ln -sf orphanctl.fish $(share)/fish/vendor_completions.d/orphand.fish
 	for page in $(MAN); do $(put) -t $(share)/man/man$${page##*.} $$page || exit; done
 	for file in $(SHARED:packaging/%=%); do $(put) packaging/$$file $(share)/orphand/$$file || exit; done

@@ -30,6 +30,7 @@ const struct command commands[] = {
 	  cmd__doctor, OPERAND_NONE, 0 },
 	{ "arm", "", "close the brake: survivors are signalled", cmd__arm, OPERAND_NONE, 0 },
 	{ "disarm", "", "open the brake: nobody is signalled", cmd__disarm, OPERAND_NONE, 0 },
+	{ "completion", "bash|zsh|fish", NULL, cmd__completion, OPERAND_SHELL, 0 },
 };
 
 const size_t command_count = sizeof(commands) / sizeof(*commands);
@@ -54,7 +55,8 @@ static void help_options(FILE *to, uint32_t takes)
 static void help_command(FILE *to, const struct command *command)
 {
 	fprintf(to, "usage: orphanctl [--socket PATH] [--json] %s%s%s\n%s\n", command->name,
-		*command->synopsis ? " " : "", command->synopsis, command->help);
+		*command->synopsis ? " " : "", command->synopsis,
+		command->help ? command->help : "print a script by which that shell completes");
 	if (command->takes)
 		fputs("options:\n", to);
 	help_options(to, command->takes);
@@ -80,8 +82,10 @@ void command__help(FILE *to, const struct command *command)
 		return;
 	}
 	fputs("usage: orphanctl [--socket PATH] [--json] COMMAND\ncommands:\n", to);
-	for (size_t i = 0; i < command_count; i++)
-		help_line(to, &commands[i]);
+	for (size_t i = 0; i < command_count; i++) {
+		if (commands[i].help)
+			help_line(to, &commands[i]);
+	}
 	fputs("options:\n", to);
 	help_options(to, TAKES(SOCKET) | TAKES(JSON) | TAKES(HELP) | TAKES(VERSION));
 	fputs("options of run and track:\n", to);

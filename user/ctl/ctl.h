@@ -29,7 +29,7 @@ typedef enum exit_status command_fn(struct ctl *ctl);
 struct command {
 	const char *name;
 	const char *synopsis;
-	const char *help;
+	const char *help; /* NULL: a packager's, of which the help says nothing */
 	command_fn *run;
 	enum operand operand;
 	uint32_t takes; /* bits: 1 << enum option, beside those that every command takes */
@@ -44,6 +44,9 @@ const struct command *command__find(const char *name);
 void command__help(FILE *to, const struct command *command);
 
 command_fn cmd__run, cmd__track, cmd__untrack, cmd__spare, cmd__arm, cmd__disarm, cmd__list,
-	cmd__tree, cmd__events, cmd__incidents, cmd__show, cmd__stats, cmd__doctor;
+	cmd__tree, cmd__events, cmd__incidents, cmd__show, cmd__stats, cmd__doctor, cmd__completion;
+
+/* A shell for which cmd__completion prints a script. */
+bool completion__knows(const char *shell);
 
 #endif

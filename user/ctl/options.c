@@ -13,9 +13,6 @@
 #include "model/incident.h"
 #include "model/policy.h"
 
-/* Taken with every command, before and behind its name. */
-#define TAKES_ALWAYS (TAKES(HELP) | TAKES(VERSION) | TAKES(JSON) | TAKES(SOCKET))
-
 struct parser {
 	struct options *options;
 	char **argv;
@@ -237,6 +234,16 @@ static const struct {
 	[OPTION_LIMIT] = { "limit", "N", "only the newest so many", take_limit },
 };
 
+const char *options__name(enum option option)
+{
+	return table[option].name;
+}
+
+const char *options__value(enum option option)
+{
+	return table[option].value;
+}
+
 const char *options__synopsis(enum option option)
 {
 	static _Thread_local char text[40];
@@ -346,6 +353,11 @@ static int take_operand(struct parser *parser, const char *word)
 		return 0;
 	case OPERAND_INCIDENT:
 		return take_incident(parser, word);
+	case OPERAND_SHELL:
+		options->shell = word;
+		if (!completion__knows(word))
+			return refuse(parser, "'%.80s' is no shell; write bash, zsh or fish", word);
+		return 0;
 	default:
 		return refuse(parser, "'%.80s' is too much for %s; see %s", word,
 			      options->command->name, manual(parser));

@@ -29,6 +29,9 @@ enum option {
 
 #define TAKES(option) (1U << OPTION_##option)
 
+/* Taken with every command, before and behind its name. */
+#define TAKES_ALWAYS (TAKES(HELP) | TAKES(VERSION) | TAKES(JSON) | TAKES(SOCKET))
+
 /* The options that say what is to be done when a root dies. */
 #define TAKES_POLICY (TAKES(NAME) | TAKES(ON) | TAKES(SIGNAL) | TAKES(GRACE) | TAKES(SCOPE))
 
@@ -39,6 +42,7 @@ enum operand {
 	OPERAND_TARGET,	  /* a tree's id or a pid */
 	OPERAND_INCIDENT, /* an incident's id, or what it begins with */
 	OPERAND_COMMAND,  /* a program and its arguments */
+	OPERAND_SHELL,	  /* bash, zsh or fish */
 };
 
 struct command;
@@ -63,6 +67,8 @@ struct options {
 	char rule[NAME_LEN];
 	char outcome[16];
 	char id[INCIDENT_ID_LEN];
+	/* completion */
+	const char *shell;
 };
 
 /* Room for what is wrong, in one line. */
@@ -73,7 +79,9 @@ struct options {
 int options__parse(struct options *options, char **argv, uint64_t now, const char *socket,
 		   char why[WHY_LEN]);
 
-/* "--grace DUR" and what it does, for the help; NULL behind the last. */
+/* "grace", "DUR" (NULL when it takes none); "--grace DUR" and what it does, for the help. */
+const char *options__name(enum option option);
+const char *options__value(enum option option);
 const char *options__synopsis(enum option option);
 const char *options__help(enum option option);
 
