@@ -64,7 +64,7 @@ PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
             $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
-.PHONY: all help deps docs demo check check-vm model bench lint format sanitize install clean programs tests
+.PHONY: all help deps docs demo check check-vm model bench lint format sanitize deb install clean programs tests
 .DELETE_ON_ERROR:
 
 all: programs
@@ -78,6 +78,7 @@ help:
 	@echo 'make bench   measures, beside the kernel'\''s own ways to end a family'
 	@echo 'make lint    clang-format, clang-tidy, cppcheck, gcc -fanalyzer'
 	@echo 'make sanitize runs the tests under ASan and UBSan'
+	@echo 'make deb     builds the Debian package in build/deb, and passes lintian'
 	@echo 'make install DESTDIR= PREFIX=/usr'
 
 programs: $(PROGRAMS) $(COMPLETIONS)
@@ -178,7 +179,7 @@ $(BUILD)/tests/bench: $(BENCH) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,libbpf) -o $@
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/next -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf $(BUILD)
@@ -192,6 +193,7 @@ DEPS_TEST  := libcriterion-dev zsh fish
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio
+DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
 
 deps:
@@ -282,6 +284,10 @@ sanitize: deps
 bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench
 	$(BUILD)/tests/bench all
+
+deb:
+	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_DEB)
+	packaging/deb.sh $(BUILD)/deb $(VERSION)
 
 # ---- in place
 
