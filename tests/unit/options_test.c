@@ -199,7 +199,7 @@ Test(options, unknown_things_are_refused)
 	refuse(LINE("why", "5"), "'why'");
 	refuse(LINE("top"), "'top'");
 	refuse(LINE("show", "01JD", "--html", "f"), "'--html'");
-	refuse(LINE("events", "--store", "f"), "'--store'");
+	refuse(LINE("list", "--store", "f"), "'--store'");
 	refuse(LINE("list", "--follow"), "'--follow'");
 	refuse(LINE("list", "--js"), "'--js'");
 	refuse(LINE("list", "--json=1"), "--json");

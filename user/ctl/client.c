@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "base/text.h"
+#include "ctl/archive.h"
 #include "ctl/client.h"
 
 #define PATIENCE_S 10
@@ -388,8 +389,11 @@ enum exit_status client__ask_once(struct ctl *ctl, const void *request, client_r
 				  void *data, struct control_end *end)
 {
 	autoclient struct client client = { .fd = -1 };
-	enum exit_status status = client__open(&client, ctl->options.socket);
+	enum exit_status status;
 
+	if (ctl->options.store)
+		return archive__ask(ctl, request, fn, data);
+	status = client__open(&client, ctl->options.socket);
 	if (status != EXIT_DONE)
 		return status;
 	client.patient = ctl->options.follow;

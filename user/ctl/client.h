@@ -40,7 +40,7 @@ void client__close(struct client *client);
 enum exit_status client__ask(struct client *client, struct ctl *ctl, const void *request,
 			     client_row_fn *fn, void *data, struct control_end *end);
 
-/* Opens, asks, closes. */
+/* Opens, asks, closes. With --store it is the store that is asked. */
 enum exit_status client__ask_once(struct ctl *ctl, const void *request, client_row_fn *fn,
 				  void *data, struct control_end *end);
 

@@ -204,6 +204,15 @@ static int take_limit(struct parser *parser, const char *value)
 	return 0;
 }
 
+static int take_store(struct parser *parser, const char *value)
+{
+	if (!*value)
+		return refuse(parser, "--store '' is no file; write one such as "
+				      "/var/lib/orphand/incidents.db");
+	parser->options->store = value;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	const char *value; /* its name in the help; NULL: takes none */
@@ -232,6 +241,7 @@ static const struct {
 	[OPTION_OUTCOME] = { "outcome", "O", "only cleared, stuck, spared, observed or braked",
 			     take_outcome },
 	[OPTION_LIMIT] = { "limit", "N", "only the newest so many", take_limit },
+	[OPTION_STORE] = { "store", "FILE", "ask this store, and no daemon", take_store },
 };
 
 const char *options__name(enum option option)
@@ -432,6 +442,10 @@ int options__parse(struct options *options, char **argv, uint64_t now, const cha
 		err = take_rest(&parser);
 	if (err)
 		return err;
+	if (options->store && options->follow)
+		return refuse(&parser,
+			      "a store tells what was; --follow asks the daemon: leave one of "
+			      "the two out");
 	settle_policy(options);
 	if (options->socket)
 		return 0;

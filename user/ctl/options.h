@@ -24,6 +24,7 @@ enum option {
 	OPTION_RULE,
 	OPTION_OUTCOME,
 	OPTION_LIMIT,
+	OPTION_STORE,
 	OPTIONS,
 };
 
@@ -54,7 +55,8 @@ struct options {
 	bool json;
 	bool follow;
 	const char *socket;
-	uint32_t given; /* bits: 1 << enum option */
+	const char *store; /* a file to ask instead of the daemon; NULL: none */
+	uint32_t given;	   /* bits: 1 << enum option */
 	/* run, track */
 	struct policy policy;
 	char name[NAME_LEN];

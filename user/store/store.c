@@ -489,30 +489,30 @@ static int drop(struct store *store, const char *sql, int64_t older, int *droppe
 	"ORDER BY time LIMIT " LIMIT(TRIM_EVENTS) ")"
 #define OLD_INCIDENTS \
 	"(SELECT id FROM incident WHERE time < ?1 ORDER BY time LIMIT " LIMIT(TRIM_INCIDENTS) ")"
-#define DROP_IMAGES                                                                        \
-	"DELETE FROM image WHERE id IN (SELECT id FROM image WHERE time < ? LIMIT " LIMIT( \
-		TRIM_EVENTS) ")"
+#define DROP_IMAGES                                                                          \
+	"DELETE FROM image WHERE id IN (SELECT id FROM image WHERE time < ? AND "            \
+	"id NOT IN (SELECT image FROM incident) AND id NOT IN (SELECT image FROM survivor) " \
+	"LIMIT " LIMIT(TRIM_EVENTS) ")"
 #define DROP_SURVIVORS "DELETE FROM survivor WHERE incident IN " OLD_INCIDENTS
 #define DROP_INCIDENTS "DELETE FROM incident WHERE id IN " OLD_INCIDENTS
 
-static int drop_older(struct store *store, int64_t older, bool incidents, int *dropped)
+/* Incidents when no event is left to go. */
+static int drop_older(struct store *store, int64_t older, int *dropped)
 {
 	int err = drop(store, DROP_EVENTS, older, dropped);
 
-	if (!err && incidents && !*dropped)
-		err = drop(store, DROP_SURVIVORS, older, dropped);
-	if (!err && incidents && (!*dropped || sqlite3_changes(store->db)))
-		err = drop(store, DROP_INCIDENTS, older, dropped);
-	return err;
+	if (err || *dropped)
+		return err;
+	err = drop(store, DROP_SURVIVORS, older, dropped);
+	return err ? err : drop(store, DROP_INCIDENTS, older, dropped);
 }
 
+/* Of programs that no event tells of any more; incidents, which stay longer, keep theirs. */
 static int drop_images(struct store *store)
 {
 	int64_t oldest;
 	int ignored = 0;
-	int err = number_of(store,
-			    "SELECT min(ifnull((SELECT min(time) FROM event), 9e18), "
-			    "ifnull((SELECT min(time) FROM incident), 9e18))",
+	int err = number_of(store, "SELECT ifnull(min(time), 9000000000000000000) FROM event",
 			    &oldest);
 
 	if (!err)
@@ -528,9 +528,9 @@ int store__trim(struct store *store, uint64_t oldest, uint64_t most_bytes)
 	int dropped = 0, err = bytes_of(store, &bytes);
 
 	if (!err && bytes > most_bytes) /* the oldest, whatever its age */
-		err = drop_older(store, INT64_MAX, true, &dropped);
+		err = drop_older(store, INT64_MAX, &dropped);
 	else if (!err)
-		err = drop_older(store, (int64_t)oldest, true, &dropped);
+		err = drop_older(store, (int64_t)oldest, &dropped);
 	if (!err && dropped)
 		err = drop_images(store);
 	return err ? err : dropped > 0;

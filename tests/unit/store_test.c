@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0
+/* store_test.c - what is put into a store comes out as it was, once, and goes when it is old. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/text.h"
+#include "store/store.h"
+
+static char folder[] = "/tmp/orphand-store-XXXXXX";
+static char path[64], error[256];
+
+static void make_folder(void)
+{
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/incidents.db", folder);
+}
+
+static void remove_folder(void)
+{
+	static const char *const names[] = { "", "-wal", "-shm" };
+	char name[96];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "%s%s", path, names[i]);
+		unlink(name);
+	}
+	rmdir(folder);
+}
+
+TestSuite(store, .timeout = 60, .init = make_folder, .fini = remove_folder);
+
+/* ---- rows with something in every field */
+
+static struct control_image image(const char *exe)
+{
+	struct control_image made = { .uid = 1000, .gid = 100, .args_len = 9, .comm = "job" };
+
+	text__copy(made.exe, sizeof(made.exe), exe);
+	memcpy(made.args, "job\0--now", 9); // NOLINT: both NULs are meant
+	text__copy(made.cgroup, sizeof(made.cgroup), "/jobs.slice");
+	return made;
+}
+
+#define HEAD(type, record)                                   \
+	{                                                    \
+		CONTROL_VERSION, type, sizeof(struct record) \
+	}
+
+static struct control_host host(uint64_t begun)
+{
+	return (struct control_host){
+		.head = HEAD(CONTROL_HOST_ROW, control_host),
+		.realtime = 1000000000000000000,
+		.begun = begun,
+		.machine_id = "m1",
+		.boot_id = "b1",
+		.name = "vm",
+		.version = "0.1.0",
+	};
+}
+
+static struct control_event_row event(uint64_t seq)
+{
+	return (struct control_event_row){
+		.head = HEAD(CONTROL_EVENT_ROW, control_event_row),
+		.seq = seq,
+		.at = seq * NS_PER_SEC,
+		.type = EVENT_PROCESS_EXECUTED,
+		.tree = 17,
+		.who = { .start = 5, .pid = 4243 },
+		.parent = { .start = 4, .pid = 4242 },
+		.exit_code = 256,
+		.signal = 9,
+		.vpid = 7,
+		.outcome = 2,
+		.incident = "01INCIDENT",
+		.name = "jobs",
+		.image = image("/usr/bin/job"),
+	};
+}
+
+static struct control_incident_row incident(const char *id, uint64_t opened)
+{
+	struct control_incident_row row = {
+		.head = HEAD(CONTROL_INCIDENT_ROW, control_incident_row),
+		.rule = "jobs",
+		.tree = 17,
+		.outcome = INCIDENT_STUCK,
+		.observed = 1,
+		.reconstructed = 1,
+		.survivors = 2,
+		.died = opened - 1,
+		.opened = opened,
+		.closed = opened + 2,
+		.reaction_ns = 31000,
+		.clear_ns = 420000,
+		.who = { .start = 4, .pid = 4242 },
+		.parent = { .start = 3, .pid = 4200 },
+		.vpid = 7,
+		.pid_ns = 4026531836,
+		.image = image("/usr/bin/python3"),
+		.kind = CAUSE_OOM,
+		.origin = ORIGIN_OOM,
+		.exit_code = 9,
+		.sender = { .who = { .start = 2, .pid = 4100 },
+			    .at = 77,
+			    .uid = 5,
+			    .code = -6,
+			    .signal = 9,
+			    .via = VIA_PRIV,
+			    .comm = "platform" },
+		.sender_exe = "/usr/bin/platform",
+	};
+
+	text__copy(row.id, sizeof(row.id), id);
+	return row;
+}
+
+static struct control_survivor_row survivor(uint32_t pid)
+{
+	return (struct control_survivor_row){
+		.head = HEAD(CONTROL_SURVIVOR_ROW, control_survivor_row),
+		.who = { .start = 9, .pid = pid },
+		.parent = { .start = 4, .pid = 4242 },
+		.outcome = SURVIVOR_STUCK,
+		.exit_code = 9,
+		.gone = 99,
+		.first = { .at = 11, .signal = 15, .by = BY_DAEMON },
+		.last = { .at = 12, .signal = 9, .by = BY_KERNEL },
+		.reason = "spared by hand",
+		.state = "D (disk sleep)",
+		.stack = "a+0x1/0x2\nb+0x3/0x4\n",
+		.image = image("/bin/sh"),
+	};
+}
+
+/* ---- what comes out */
+
+struct rows {
+	size_t hosts, events, incidents, survivors;
+	struct control_event_row event;
+	struct control_incident_row incident;
+	struct control_survivor_row survivor[4];
+	char ids[256];
+};
+
+static int take(void *context, const struct control_head *head)
+{
+	struct rows *rows = context;
+
+	switch (head->type) {
+	case CONTROL_HOST_ROW:
+		rows->hosts++;
+		break;
+	case CONTROL_EVENT_ROW:
+		rows->event = *(const struct control_event_row *)head;
+		rows->events++;
+		break;
+	case CONTROL_INCIDENT_ROW:
+		rows->incident = *(const struct control_incident_row *)head;
+		snprintf(rows->ids + strlen(rows->ids), sizeof(rows->ids) - strlen(rows->ids), "%s",
+			 ((const struct control_incident_row *)head)->id);
+		rows->incidents++;
+		break;
+	case CONTROL_SURVIVOR_ROW:
+	default:
+		rows->survivor[rows->survivors++ % 4] = *(const struct control_survivor_row *)head;
+		break;
+	}
+	return 0;
+}
+
+static struct rows read_all(const struct control_query *query)
+{
+	autostore struct store *store = NULL;
+	struct rows rows = {};
+
+	cr_assert_eq(store__open(&store, path, error, sizeof(error)), 0, "%s", error);
+	cr_assert_eq(store__events(store, query, take, &rows), 0);
+	cr_assert_eq(store__incidents(store, query, take, &rows), 0);
+	return rows;
+}
+
+#define ALL (&(const struct control_query){})
+
+static struct store *create(void)
+{
+	struct control_host row = host(1);
+	struct store *store = NULL;
+
+	cr_assert_eq(store__create(&store, path, error, sizeof(error)), 0, "%s", error);
+	cr_assert_eq(store__begin(store), 0);
+	cr_assert_eq(store__put_host(store, &row), 0);
+	return store;
+}
+
+static void put_incident(struct store *store, const char *id, uint64_t opened, uint32_t survivors)
+{
+	struct control_incident_row row = incident(id, opened);
+	struct store_place place;
+
+	row.survivors = survivors;
+	cr_assert_eq(store__put_incident(store, &row, &place), 0);
+	for (uint32_t i = 0; i < survivors; i++) {
+		struct control_survivor_row member = survivor(5000 + i);
+
+		cr_assert_eq(store__put_survivor(store, &member, &place), 0);
+	}
+}
+
+Test(store, every_field_comes_out_as_it_went_in)
+{
+	struct control_event_row in_event = event(3);
+	struct control_incident_row in_incident = incident("01A", 50);
+	struct control_survivor_row in_survivor = survivor(5001);
+	struct store *store = create();
+	struct rows rows;
+
+	cr_assert_eq(store__put_event(store, &in_event), 0);
+	put_incident(store, "01A", 50, 2);
+	cr_assert_eq(store__commit(store), 0);
+	store__close(store);
+	rows = read_all(ALL);
+	cr_expect_eq(rows.hosts, 2, "before the events, and before the incidents");
+	cr_assert_eq(rows.events, 1);
+	cr_assert_eq(rows.incidents, 1);
+	cr_assert_eq(rows.survivors, 2);
+	cr_expect_arr_eq(&rows.event, &in_event, sizeof(in_event));
+	cr_expect_arr_eq(&rows.incident, &in_incident, sizeof(in_incident));
+	cr_expect_eq(rows.survivor[0].who.pid, 5000, "in their order");
+	cr_expect_arr_eq(&rows.survivor[1], &in_survivor, sizeof(in_survivor));
+}
+
+Test(store, nothing_is_kept_twice)
+{
+	struct control_event_row row = event(3);
+	struct control_host again = host(2);
+	struct store *store = create();
+	struct rows rows;
+
+	cr_assert_eq(store__put_event(store, &row), 0);
+	cr_assert_eq(store__put_event(store, &row), 0);
+	put_incident(store, "01A", 50, 3);
+	put_incident(store, "01A", 50, 1); /* more is known: it replaces all */
+	cr_assert_eq(store__put_host(store, &again), 0);
+	cr_assert_eq(store__put_event(store, &row), 0, "of another daemon: another event");
+	cr_assert_eq(store__commit(store), 0);
+	store__close(store);
+	rows = read_all(ALL);
+	cr_expect_eq(rows.events, 2);
+	cr_expect_eq(rows.incidents, 1);
+	cr_expect_eq(rows.survivors, 1);
+}
+
+/* What a commit has not reached is not there. */
+Test(store, a_batch_is_whole_or_not_there)
+{
+	struct control_event_row row = event(3);
+	struct store *store = create();
+
+	cr_assert_eq(store__commit(store), 0);
+	cr_assert_eq(store__begin(store), 0);
+	cr_assert_eq(store__put_event(store, &row), 0);
+	cr_expect_eq(read_all(ALL).events, 0, "a reader sees what was before");
+	store__close(store);
+	cr_expect_eq(read_all(ALL).events, 0);
+}
+
+Test(store, is_asked_as_the_daemon_is)
+{
+	struct control_query query = {};
+	struct store *store = create();
+
+	put_incident(store, "01A", 10 * NS_PER_SEC, 1);
+	put_incident(store, "01B", 20 * NS_PER_SEC, 0);
+	put_incident(store, "02C", 30 * NS_PER_SEC, 0);
+	cr_assert_eq(store__commit(store), 0);
+	store__close(store);
+	cr_expect_str_eq(read_all(&query).ids, "01A01B02C");
+	query.limit = 2;
+	cr_expect_str_eq(read_all(&query).ids, "01B02C", "the newest, oldest first");
+	query.limit = 0;
+	query.since = 1000000000000000000 + 20 * NS_PER_SEC;
+	cr_expect_str_eq(read_all(&query).ids, "01B02C");
+	query.since = 0;
+	text__copy(query.id, sizeof(query.id), "01");
+	cr_expect_str_eq(read_all(&query).ids, "01A01B");
+	text__copy(query.id, sizeof(query.id), "02c");
+	cr_expect_str_eq(read_all(&query).ids, "02C", "in either case");
+	*query.id = '\0';
+	text__copy(query.rule, sizeof(query.rule), "other");
+	cr_expect_str_eq(read_all(&query).ids, "");
+	*query.rule = '\0';
+	text__copy(query.outcome, sizeof(query.outcome), "stuck");
+	cr_expect_str_eq(read_all(&query).ids, "01A01B02C");
+	text__copy(query.outcome, sizeof(query.outcome), "cleared");
+	cr_expect_str_eq(read_all(&query).ids, "");
+}
+
+Test(store, the_old_goes)
+{
+	struct store *store = create();
+	struct rows rows;
+
+	for (uint64_t i = 1; i <= 100; i++) {
+		struct control_event_row row = event(i);
+
+		cr_assert_eq(store__put_event(store, &row), 0);
+	}
+	put_incident(store, "01A", 10 * NS_PER_SEC, 2);
+	put_incident(store, "01B", 90 * NS_PER_SEC, 1);
+	cr_assert_eq(store__commit(store), 0);
+	while (store__trim(store, 1000000000000000000 + 50 * NS_PER_SEC, 1 << 30) > 0)
+		;
+	store__close(store);
+	rows = read_all(ALL);
+	cr_expect_eq(rows.events, 51);
+	cr_expect_str_eq(rows.ids, "01B");
+	cr_expect_eq(rows.survivors, 1);
+}
+
+/* Events go first; every image differs, so that they take most of the room. */
+Test(store, is_held_below_its_size_and_incidents_go_last)
+{
+	struct store *store = create();
+	struct rows rows;
+	struct stat st;
+	int more;
+
+	for (uint64_t i = 1; i <= 20000; i++) {
+		struct control_event_row row = event(i);
+
+		snprintf(row.image.exe, sizeof(row.image.exe), "/usr/bin/job-%llu",
+			 (unsigned long long)i);
+		row.at = i * 3600 * NS_PER_SEC;
+		cr_assert_eq(store__put_event(store, &row), 0);
+	}
+	put_incident(store, "01A", 1 * NS_PER_SEC, 2);
+	cr_assert_eq(store__commit(store), 0);
+	while ((more = store__trim(store, 0, 1 << 20)) > 0)
+		;
+	cr_expect_eq(more, 0);
+	store__close(store);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect_leq(st.st_size, 2 << 20, "%lld bytes", (long long)st.st_size);
+	rows = read_all(ALL);
+	cr_expect_gt(rows.events, 100, "the newest stay");
+	cr_expect_eq(rows.event.seq, 20000);
+	cr_expect_str_eq(rows.ids, "01A", "an incident outlives them");
+	cr_expect_eq(rows.survivors, 2);
+	cr_expect_str_eq(rows.incident.image.exe, "/usr/bin/python3", "with what it refers to");
+}
+
+/* ---- what is no store */
+
+static void see_refused(int err, const char *word)
+{
+	struct store *store = NULL;
+
+	cr_expect_eq(store__open(&store, path, error, sizeof(error)), err, "%s", error);
+	cr_expect_null(store);
+	cr_expect(strstr(error, path) == error, "the place is told: %s", error);
+	cr_expect(strstr(error, word), "%s", error);
+	cr_expect_null(strchr(error, '\n'));
+}
+
+static void write_file(const char *bytes, size_t size)
+{
+	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
+}
+
+static void execute(const char *sql)
+{
+	sqlite3 *db;
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+Test(store, what_is_none_is_refused_in_a_line)
+{
+	see_refused(-ENOENT, "No such file");
+	write_file("", 0);
+	see_refused(-EBADMSG, "not a store");
+	write_file("nonsense, and a lot of it: it is no database at all", 51);
+	see_refused(-EBADMSG, "not a store");
+	unlink(path);
+	execute("CREATE TABLE other(x)");
+	see_refused(-EBADMSG, "not a store of orphand");
+	unlink(path);
+	store__close(create());
+	execute("PRAGMA user_version = 99");
+	see_refused(-EPROTO, "schema 99");
+}
+
+Test(store, half_of_one_is_refused)
+{
+	struct store *store = create();
+	struct rows rows = {};
+	struct stat st;
+	int err;
+
+	for (uint64_t i = 1; i <= 2000; i++) {
+		struct control_event_row row = event(i);
+
+		cr_assert_eq(store__put_event(store, &row), 0);
+	}
+	cr_assert_eq(store__commit(store), 0);
+	store__close(store);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq(truncate(path, st.st_size / 2), 0);
+	store = NULL;
+	err = store__open(&store, path, error, sizeof(error));
+	if (!err)
+		err = store__events(store, ALL, take, &rows);
+	store__close(store);
+	cr_expect_eq(err, -EBADMSG);
+}
