@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/text.h"
+#include <orphand/control.h>
+
 #include "model/place.h"
 
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define ID_LEN 64
+#define SHORT_ID_LEN 12 /* what the engines themselves take for enough */
 
-/* What each runtime calls the scope of a container, with systemd as the manager of groups: the
- * name's part in front of the id. conmon's own scopes have a further word there. */
-static const struct {
-	const char *prefix;
-	const char *runtime;
-} runtimes[] = {
-	{ "docker-", "docker" },      { "cri-containerd-", "containerd" },
-	{ "nerdctl-", "containerd" }, { "crio-", "cri-o" },
-	{ "libpod-", "podman" },
-};
+/* ---- one component of the path, not terminated */
 
-/* One component of the path, not terminated. */
 struct word {
 	const char *at;
 	size_t len;
@@ -27,168 +19,269 @@ struct word {
 
 static bool word__is(struct word word, const char *text)
 {
-	return strlen(text) == word.len && strncmp(word.at, text, word.len) == 0;
+	return strlen(text) == word.len && memcmp(word.at, text, word.len) == 0;
 }
 
-static bool word__begins(struct word word, const char *text)
+/* Both cut only where something is left. */
+static bool word__cut_prefix(struct word *word, const char *prefix)
 {
-	return strlen(text) <= word.len && strncmp(word.at, text, strlen(text)) == 0;
+	size_t len = strlen(prefix);
+
+	if (len >= word->len || memcmp(word->at, prefix, len) != 0)
+		return false;
+	word->at += len;
+	word->len -= len;
+	return true;
 }
 
-static bool word__ends(struct word word, const char *text)
+static bool word__cut_suffix(struct word *word, const char *suffix)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(suffix);
 
-	return len <= word.len && strncmp(word.at + word.len - len, text, len) == 0;
+	if (len >= word->len || memcmp(word->at + word->len - len, suffix, len) != 0)
+		return false;
+	word->len -= len;
+	return true;
 }
 
-static void word__copy(struct word word, char *to, size_t size)
+/* How many of its first characters are some of these. */
+static size_t word__span(struct word word, const char *characters)
 {
-	size_t len = word.len < size - 1 ? word.len : size - 1;
+	size_t n = 0;
 
-	memcpy(to, word.at, len);
-	to[len] = '\0';
+	while (n < word.len && word.at[n] && strchr(characters, word.at[n]))
+		n++;
+	return n;
 }
 
-static bool is_id(struct word word)
+/* Nothing is copied of what does not fit. */
+static bool word__copy(struct word word, char *to, size_t size)
 {
-	return word.len == ID_LEN && strspn(word.at, "0123456789abcdef") >= ID_LEN;
+	if (word.len >= size)
+		return false;
+	memcpy(to, word.at, word.len);
+	to[word.len] = '\0';
+	return true;
 }
 
-static void set_container(struct place *place, struct word id, const char *runtime)
+/* Takes the last component off the path. */
+static struct word cut_last(struct word *path)
 {
-	word__copy(id, place->container, sizeof(place->container));
-	place->runtime = runtime;
+	size_t len = path->len, begin = len;
+
+	while (begin && path->at[begin - 1] != '/')
+		begin--;
+	path->len = begin ? begin - 1 : 0;
+	return (struct word){ path->at + begin, len - begin };
 }
 
-/* "docker-ID.scope", "crio-ID" */
-static bool find_scope(struct place *place, struct word word)
-{
-	if (word__ends(word, ".scope"))
-		word.len -= strlen(".scope");
-	for (size_t i = 0; i < sizeof(runtimes) / sizeof(*runtimes); i++) {
-		size_t len = strlen(runtimes[i].prefix);
-		struct word id = { word.at + len, word.len - len };
+/* ---- pods */
 
-		if (word__begins(word, runtimes[i].prefix) && is_id(id)) {
-			set_container(place, id, runtimes[i].runtime);
+#define HEX "0123456789abcdef"
+
+static bool is_uuid(struct word word)
+{
+	static const size_t groups[] = { 8, 4, 4, 4, 12 };
+
+	for (size_t i = 0; i < COUNT(groups); i++) {
+		if (i && !word__cut_prefix(&word, "-") && !word__cut_prefix(&word, "_"))
+			return false;
+		if (word.len < groups[i] ||
+		    word__span((struct word){ word.at, groups[i] }, HEX) != groups[i])
+			return false;
+		word.at += groups[i];
+		word.len -= groups[i];
+	}
+	return !word.len;
+}
+
+/* systemd allows no '-' within a slice's name: there a uid is written with '_'. */
+static bool read_uid(struct word word, char pod[static POD_LEN])
+{
+	size_t len = word__span(word, HEX "-_");
+	struct word uid = { word.at, len };
+
+	if (len < word.len && word.at[len] != '.')
+		return false;
+	/* a static pod's is a plain hash */
+	if (!is_uuid(uid) && !(len == 32 && word__span(uid, HEX) == len))
+		return false;
+	word__copy(uid, pod, POD_LEN);
+	for (char *c = pod; *c; c++) {
+		if (*c == '_')
+			*c = '-';
+	}
+	return true;
+}
+
+/* "podUID", "kubepods-burstable-podUID.slice" and what may follow */
+static bool find_pod(struct word word, char pod[static POD_LEN])
+{
+	for (struct word rest = word; rest.len; rest.at++, rest.len--) {
+		struct word uid = rest;
+
+		if ((rest.at == word.at || rest.at[-1] == '-') && word__cut_prefix(&uid, "pod") &&
+		    read_uid(uid, pod))
 			return true;
-		}
 	}
 	return false;
 }
 
-/* "kubepods-….slice:cri-containerd:ID", where containerd makes systemd's groups by itself. */
-static bool find_triple(struct place *place, struct word word)
-{
-	static const char middle[] = ":cri-containerd:";
-	const char *at = memmem(word.at, word.len, middle, strlen(middle));
-	struct word id;
+/* ---- containers */
 
-	if (!at)
-		return false;
-	id.at = at + strlen(middle);
-	id.len = (size_t)(word.at + word.len - id.at);
-	if (is_id(id))
-		set_container(place, id, "containerd");
-	return is_id(id);
-}
-
-/* A bare id: whose it is, the folder around it tells. In a pod's it may be any CRI runtime's. */
-static bool find_bare(struct place *place, struct word word, struct word folder)
+static bool set_container(struct place *place, struct word id, const char *runtime)
 {
-	if (!is_id(word))
+	if (!id.len || !word__copy(id, place->container, sizeof(place->container)))
 		return false;
-	if (word__is(folder, "docker"))
-		set_container(place, word, "docker");
-	else if (word__is(folder, "libpod_parent"))
-		set_container(place, word, "podman");
-	else if (word__begins(folder, "pod"))
-		set_container(place, word, "containerd");
-	else
-		set_container(place, word, "");
+	place->runtime = runtime;
 	return true;
 }
 
-static void find_container(struct place *place, struct word word, struct word folder)
-{
-	static const char payload[] = "lxc.payload.";
-	struct word name = { word.at + strlen(payload), word.len - strlen(payload) };
+/* What the engines put in front of an id. conmon, which is no container's, has a group of its own
+ * with a further word there. */
+static const struct {
+	const char *name;
+	const char *runtime;
+} engines[] = {
+	{ "docker", "docker" },	     { "cri-containerd", "containerd" },
+	{ "nerdctl", "containerd" }, { "crio", "cri-o" },
+	{ "libpod", "podman" },	     { "libpod-payload", "podman" },
+};
 
-	if (find_scope(place, word) || find_triple(place, word) || find_bare(place, word, folder))
-		return;
-	if (word__is(folder, "lxc"))
-		set_container(place, word, "lxc");
-	else if (word__begins(word, payload) && name.len)
-		set_container(place, name, "lxc");
+/* All of ".scope", or its beginning: a long path may have been cut anywhere. */
+static bool may_end_scope(struct word rest)
+{
+	static const char scope[] = ".scope";
+
+	return rest.len < sizeof(scope) && memcmp(rest.at, scope, rest.len) == 0;
 }
 
-/* "podUID", "kubepods-burstable-podUID.slice" and what may follow: systemd allows no '-' in it, so
- * there it is written with '_'. The uid of a static pod is a plain hash. */
-static void find_pod(struct place *place, struct word word)
+/* "docker-ID.scope", "crio-ID"; and "SLICE:cri-containerd:ID", which is systemd's way to say it
+ * where systemd was not asked. */
+static bool find_named(struct place *place, struct word word)
 {
-	const char *at = memmem(word.at, word.len, "-pod", 4);
-	struct word uid = { at ? at + 4 : word.at + 3, 0 };
+	static const char slice[] = ".slice:";
+	const char *triple = memmem(word.at, word.len, slice, strlen(slice));
 
-	if (!at && !word__begins(word, "pod"))
-		return;
-	while (uid.at + uid.len < word.at + word.len &&
-	       (isxdigit((unsigned char)uid.at[uid.len]) || uid.at[uid.len] == '-' ||
-		uid.at[uid.len] == '_'))
-		uid.len++;
-	if (uid.len < 32 || uid.len >= sizeof(place->pod))
-		return;
-	word__copy(uid, place->pod, sizeof(place->pod));
-	for (char *c = place->pod; *c; c++) {
-		if (*c == '_')
-			*c = '-';
+	if (triple) {
+		word.len -= (size_t)(triple - word.at) + strlen(slice);
+		word.at = triple + strlen(slice);
 	}
+	for (size_t i = 0; i < COUNT(engines); i++) {
+		struct word id = word, rest;
+
+		if (!word__cut_prefix(&id, engines[i].name) ||
+		    !word__cut_prefix(&id, triple ? ":" : "-"))
+			continue;
+		rest = id;
+		id.len = word__span(id, HEX);
+		rest.at += id.len;
+		rest.len -= id.len;
+		if (id.len >= SHORT_ID_LEN && id.len <= ID_LEN && may_end_scope(rest))
+			return set_container(place, id, engines[i].runtime);
+	}
+	return false;
 }
 
-static void find_unit(struct place *place, struct word word)
+/* A bare id: whose it is, the folder around it tells. In a pod's, CRI-O would have said its name. */
+static bool find_bare(struct place *place, struct word word, struct word folder)
 {
-	bool service = word__ends(word, ".service") || word__ends(word, ".scope");
+	char pod[POD_LEN];
+
+	if (word.len != ID_LEN || word__span(word, HEX) != ID_LEN)
+		return false;
+	if (word__is(folder, "libpod_parent")) /* a pod of Podman's */
+		return false;
+	if (word__is(folder, "docker"))
+		return set_container(place, word, "docker");
+	if (word__is(folder, "default") || word__is(folder, "k8s.io") || find_pod(folder, pod))
+		return set_container(place, word, "containerd");
+	return set_container(place, word, "");
+}
+
+/* LXC's and nspawn's have names. Both keep their own monitor in another folder than "payload". */
+static bool find_machine(struct place *place, struct word word, struct word folder)
+{
+	struct word name = word, machine = folder;
+
+	if (word__is(folder, "lxc") || word__is(folder, "lxc.payload") ||
+	    word__cut_prefix(&name, "lxc.payload."))
+		return set_container(place, name, "lxc");
+	if (!word__is(word, "payload"))
+		return false;
+	if ((word__cut_prefix(&machine, "systemd-nspawn@") &&
+	     word__cut_suffix(&machine, ".service")) ||
+	    (word__cut_prefix(&machine, "machine-") && word__cut_suffix(&machine, ".scope")))
+		return set_container(place, machine, "nspawn");
+	return false;
+}
+
+static bool find_container(struct place *place, struct word word, struct word folder)
+{
+	return find_named(place, word) || find_bare(place, word, folder) ||
+	       find_machine(place, word, folder);
+}
+
+/* ---- units */
+
+static bool has_suffix(struct word word)
+{
+	static const char *const suffixes[] = { ".service", ".scope", ".mount", ".socket",
+						".swap" };
+
+	for (size_t i = 0; i < COUNT(suffixes); i++) {
+		if (word__cut_suffix(&word, suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it is a unit other than a slice: then the search is over. */
+static bool find_unit(struct place *place, struct word word)
+{
+	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@";
+	struct word stem;
 
 	/* systemd puts a '_' in front of what could be taken for a file of the kernel's. */
-	if (word__begins(word, "_")) {
-		word.at++;
-		word.len--;
-	}
-	if (service || (word__ends(word, ".slice") && !*place->unit))
+	word__cut_prefix(&word, "_");
+	stem = word;
+	if (word__span(word, allowed) != word.len)
+		return false;
+	if (has_suffix(word))
+		return word__copy(word, place->unit, sizeof(place->unit));
+	if (!*place->unit && word__cut_suffix(&stem, ".slice"))
 		word__copy(word, place->unit, sizeof(place->unit));
+	return false;
 }
 
-static bool is_service(const char *unit)
-{
-	struct word word = { unit, strlen(unit) };
+/* ---- from the innermost component outwards */
 
-	return word.len && !word__ends(word, ".slice");
-}
-
-/* From the innermost outwards. */
-struct place place__of(const char *cgroup)
+static struct place of_path(struct word path)
 {
 	struct place place = { .runtime = "" };
-	size_t end = strlen(cgroup);
+	bool container = false, pod = false, unit = false;
+	struct word word, folder;
 
-	while (end) {
-		size_t begin = end, outer;
-		struct word word, folder;
-
-		while (begin && cgroup[begin - 1] != '/')
-			begin--;
-		word = (struct word){ cgroup + begin, end - begin };
-		end = begin ? begin - 1 : 0;
-		outer = end;
-		while (outer && cgroup[outer - 1] != '/')
-			outer--;
-		folder = (struct word){ cgroup + outer, end - outer };
-		if (!*place.container)
-			find_container(&place, word, folder);
-		if (!*place.pod)
-			find_pod(&place, word);
-		if (!is_service(place.unit))
-			find_unit(&place, word);
+	word__cut_suffix(&path, " (deleted)"); /* the kernel's word on a group that is no more */
+	folder = cut_last(&path);
+	while (path.len || folder.len) {
+		word = folder;
+		folder = cut_last(&path);
+		container = container || find_container(&place, word, folder);
+		pod = pod || find_pod(word, place.pod);
+		unit = unit || find_unit(&place, word);
 	}
 	return place;
+}
+
+struct place place__of(const char *cgroup)
+{
+	return of_path((struct word){ cgroup, strlen(cgroup) });
+}
+
+struct place place__of_image(const struct control_image *image)
+{
+	return of_path(
+		(struct word){ image->cgroup, strnlen(image->cgroup, sizeof(image->cgroup)) });
 }
