@@ -128,11 +128,13 @@ static struct json_object *survivor_of(const struct control_survivor_row *row)
 	return object;
 }
 
+/* the place of who runs in /jobs.slice/a */
+#define NOWHERE "\"container\":\"\",\"runtime\":\"\",\"pod\":\"\",\"unit\":\"jobs.slice\""
 #define ROOT                                                                                       \
 	"\"root\":{\"pid\":4242,\"start\":\"2026-11-22T12:00:00.000000003Z\",\"parent_pid\":4200," \
 	"\"vpid\":7,\"pid_ns\":4026531836,\"exe\":\"/usr/bin/python3.11\","                        \
 	"\"args\":[\"python3\",\"job.py\"],\"comm\":\"python3\",\"uid\":1000,\"user\":\"jobs\","   \
-	"\"cgroup\":\"/jobs.slice/a\",\"container\":\"\",\"runtime\":\"\",\"pod\":\"\",\"unit\":\"jobs.slice\"}"
+	"\"cgroup\":\"/jobs.slice/a\"," NOWHERE "}"
 #define SENDER \
 	"{\"pid\":4100,\"comm\":\"platform\",\"exe\":\"/usr/bin/platform\",\"uid\":0,\"user\":\"root\"}"
 
@@ -149,8 +151,8 @@ Test(json, incident_is_the_contracts)
 	       "\"cause\":{\"kind\":\"kill\",\"signal\":\"SIGKILL\",\"exit_code\":null,\"core\":false,"
 	       "\"origin\":\"user\",\"sender\":" SENDER "},"
 	       "\"survivors\":[{\"pid\":4243,\"start\":\"2026-11-22T12:00:00.000000005Z\","
-	       "\"parent_pid\":4242,\"exe\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\":\"],\"uid\":1000,"
-	       "\"outcome\":\"killed\",\"signals\":[{\"signal\":\"SIGKILL\","
+	       "\"parent_pid\":4242,\"exe\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\":\"],\"uid\":1000," NOWHERE
+	       ",\"outcome\":\"killed\",\"signals\":[{\"signal\":\"SIGKILL\","
 	       "\"at\":\"2026-11-22T12:00:00.000031001Z\",\"by\":\"daemon\"}],"
 	       "\"gone\":\"2026-11-22T12:00:00.000420001Z\",\"exit_signal\":\"SIGKILL\"}],"
 	       "\"reaction_ns\":31000,\"clear_ns\":420000}");
@@ -418,6 +420,35 @@ Test(json, event_tells_what_it_knows)
 	       "\"container.runtime\":\"docker\"}");
 }
 
+#define POD_GROUP                                             \
+	"/kubepods.slice/kubepods-pod12345678_9abc_def0_1234" \
+	"_56789abcdef0.slice/cri-containerd-" ID64 ".scope"
+#define POD_PLACE                                                                          \
+	"\"container\":\"" ID64 "\",\"runtime\":\"containerd\","                           \
+	"\"pod\":\"12345678-9abc-def0-1234-56789abcdef0\",\"unit\":\"cri-containerd-" ID64 \
+	".scope\""
+
+Test(json, whoever_is_told_of_has_a_place)
+{
+	struct json_context all = context();
+	struct control_incident_row root = incident();
+	struct control_survivor_row left = survivor();
+	struct control_tree_row tree = {};
+	struct control_proc_row member = {};
+	struct control_event_row happened = event(EVENT_PROCESS_FORKED);
+
+	text__copy(root.image.cgroup, CGROUP_LEN, POD_GROUP);
+	left.image = tree.image = member.image = happened.image = root.image;
+	expect_part(json__incident(&all, &root), POD_PLACE "},\"cause\"");
+	expect_part(survivor_of(&left), POD_PLACE ",\"outcome\"");
+	expect_part(json__tree(&all, &tree), POD_PLACE ",\"alive\"");
+	expect_part(json__process(&all, &member), POD_PLACE ",\"tree\"");
+	expect_part(json__event(&all, &happened),
+		    "\"container.id\":\"" ID64 "\",\"container.runtime\":\"containerd\","
+		    "\"k8s.pod.uid\":\"12345678-9abc-def0-1234-56789abcdef0\","
+		    "\"orphand.unit\":\"cri-containerd-" ID64 ".scope\"");
+}
+
 Test(json, event_of_an_end_has_status_or_signal)
 {
 	struct json_context all = context();
@@ -476,8 +507,8 @@ Test(json, tree_tells_root_and_policy)
 	expect(json__tree(&all, &row),
 	       "{\"id\":17,\"rule\":\"jobs\",\"matched_by\":\"exe /x\",\"root\":{\"pid\":4242,"
 	       "\"start\":\"2026-11-22T12:00:00.000000003Z\",\"exe\":\"/x\",\"args\":[\"x\"],"
-	       "\"comm\":\"python3\",\"uid\":1000,\"user\":\"jobs\",\"cgroup\":\"/jobs.slice/a\","
-	       "\"container\":\"\",\"runtime\":\"\",\"pod\":\"\",\"unit\":\"jobs.slice\",\"alive\":true},\"owner\":1000,"
+	       "\"comm\":\"python3\",\"uid\":1000,\"user\":\"jobs\",\"cgroup\":\"/jobs.slice/a\"," NOWHERE
+	       ",\"alive\":true},\"owner\":1000,"
 	       "\"since\":\"2026-11-22T12:00:40.000000000Z\",\"age_ns\":60000000000,\"members\":3,"
 	       "\"outer\":null,\"state\":\"watched\",\"made_by\":\"rule\","
 	       "\"policy\":{\"on\":[\"kill\",\"error\"],\"scope\":\"any\",\"signal\":\"SIGTERM\","

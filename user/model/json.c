@@ -242,17 +242,9 @@ static struct json_object *args_of_image(const struct control_image *image)
 	return args;
 }
 
-static struct place place_of_image(const struct control_image *image)
-{
-	char cgroup[CGROUP_LEN + 1];
-
-	snprintf(cgroup, sizeof(cgroup), "%.*s", CGROUP_LEN, image->cgroup);
-	return place__of(cgroup);
-}
-
 static void put_place(struct maker *maker, const struct control_image *image)
 {
-	struct place place = place_of_image(image);
+	struct place place = place__of_image(image);
 
 	put_text(maker, "container", place.container);
 	put_text(maker, "runtime", place.runtime);
@@ -391,6 +383,7 @@ static struct json_object *make_survivor(const struct json_context *context,
 	put_field(&maker, "exe", row->image.exe);
 	put(&maker, "args", args_of_image(&row->image));
 	put_number(&maker, "uid", row->image.uid);
+	put_place(&maker, &row->image);
 	put_text(&maker, "outcome", survivor_outcome__name(row->outcome));
 	put(&maker, "signals", make_signals(context, row));
 	put_time_or_null(&maker, "gone", context, row->gone);
@@ -441,7 +434,7 @@ static void put_known(struct maker *maker, const char *key, const char *text)
 
 static void put_event_image(struct maker *maker, const struct control_image *image)
 {
-	struct place place = place_of_image(image);
+	struct place place = place__of_image(image);
 	char exe[PATH_LEN + 1];
 	const char *base;
 
