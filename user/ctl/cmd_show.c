@@ -215,10 +215,23 @@ static void print_head(struct story *story)
 	fputc('\n', stdout);
 }
 
+/* A line of its own, when there is anything to tell; a group's name may hold any byte. */
+static void print_known(const struct story *story, const char *name, const char *text, size_t size)
+{
+	size_t len = strnlen(text, size);
+
+	if (!len)
+		return;
+	label(story, name);
+	print__safe(stdout, text, len);
+	fputc('\n', stdout);
+}
+
 static void print_root(struct story *story)
 {
 	const struct control_incident_row *row = &story->incident;
-	struct place place = place__of(row->image.cgroup);
+	struct place place = place__of_image(&row->image);
+	char container[CONTAINER_LEN + 16];
 
 	label(story, "root");
 	print__command(stdout, &row->image);
@@ -236,19 +249,12 @@ static void print_root(struct story *story)
 	label(story, "user");
 	print_user(story, row->image.uid);
 	fputc('\n', stdout);
-	label(story, "cgroup");
-	print__field(stdout, row->image.cgroup);
-	fputc('\n', stdout);
-	if (*place.unit) {
-		label(story, "unit");
-		print__field(stdout, place.unit);
-		fputc('\n', stdout);
-	}
-	if (!*place.container)
-		return;
-	label(story, "container");
-	printf("%s%s%s%s%s\n", place.runtime, *place.runtime ? " " : "", place.container,
-	       *place.pod ? ", pod " : "", place.pod);
+	print_known(story, "cgroup", row->image.cgroup, sizeof(row->image.cgroup));
+	print_known(story, "unit", place.unit, sizeof(place.unit));
+	print_known(story, "pod", place.pod, sizeof(place.pod));
+	snprintf(container, sizeof(container), "%s%s%s", place.runtime, *place.runtime ? " " : "",
+		 place.container);
+	print_known(story, "container", container, sizeof(container));
 }
 
 static void print_death(struct story *story)
