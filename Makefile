@@ -23,7 +23,7 @@ say = @printf '  %-5s %s\n' $(1) $@
 
 PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3
 PKGS_ctl   := json-c sqlite3
-PKGS_tests := json-c criterion libbpf
+PKGS_tests := json-c criterion libbpf sqlite3
 
 CPPFLAGS += -D_GNU_SOURCE -DORPHAND_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \

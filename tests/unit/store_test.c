@@ -3,10 +3,14 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -359,6 +363,63 @@ Test(store, is_held_below_its_size_and_incidents_go_last)
 	cr_expect_str_eq(rows.ids, "01A", "an incident outlives them");
 	cr_expect_eq(rows.survivors, 2);
 	cr_expect_str_eq(rows.incident.image.exe, "/usr/bin/python3", "with what it refers to");
+}
+
+/* ---- killed */
+
+#define BATCH 50
+
+/* Batches until it is killed; told counts those that are stored. */
+__attribute__((noreturn)) static void write_for_ever(uint64_t first, atomic_ulong *told)
+{
+	struct control_host row = host(1);
+	struct store *store = NULL;
+
+	if (store__create(&store, path, error, sizeof(error)))
+		_exit(1);
+	for (uint64_t seq = first;;) {
+		int err = store__begin(store) || store__put_host(store, &row);
+
+		for (int i = 0; i < BATCH && !err; i++) {
+			struct control_event_row one = event(seq++);
+
+			err = store__put_event(store, &one);
+		}
+		if (err || store__commit(store))
+			_exit(1);
+		atomic_fetch_add(told, 1);
+	}
+}
+
+/* At any moment, a hundred times: what was told to be stored is there, and no half of a batch. */
+Test(store, a_killed_writer_leaves_it_whole)
+{
+	atomic_ulong *told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned seed = 7;
+
+	cr_assert_neq(told, MAP_FAILED);
+	store__close(create());
+	for (int round = 0; round < 100; round++) {
+		unsigned long before = atomic_load(told);
+		uint64_t first = read_all(ALL).events + 1;
+		pid_t pid = fork();
+		size_t events;
+
+		if (pid == 0) {
+			alarm(30);
+			write_for_ever(first, told);
+		}
+		usleep((useconds_t)rand_r(&seed) % 20000); /* some moment; none is waited for */
+		kill(pid, SIGKILL);
+		cr_assert_eq(waitpid(pid, NULL, 0), pid);
+		events = read_all(ALL).events;
+		cr_assert_eq(events % BATCH, 0, "half of a batch: %zu", events);
+		cr_assert_geq(events + 1 - first, (atomic_load(told) - before) * BATCH,
+			      "round %d: what was stored is gone", round);
+	}
+	cr_expect_gt(atomic_load(told), 0);
+	munmap(told, sizeof(*told));
 }
 
 /* ---- what is no store */

@@ -323,13 +323,14 @@ static const struct jail_call calls[] = {
 void recorder__run(const struct recorder_settings *settings, int rows)
 {
 	struct recorder recorder = { .settings = settings, .rows = rows };
-	int err = jail__lock(calls, sizeof(calls) / sizeof(*calls));
+	int err;
 
+	umask(0027);
+	err = jail__lock(calls, sizeof(calls) / sizeof(*calls));
 	if (err) {
 		log_error("the recorder can't be confined: %s", strerror(-err));
 		_exit(1);
 	}
-	umask(0027);
 	STAILQ_INIT(&recorder.held);
 	snprintf(recorder.path, sizeof(recorder.path), "%s/" STORE_NAME, settings->folder);
 	open_store(&recorder);
