@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "recorder/held.h"
 #include "recorder/recorder.h"
 #include "store/store.h"
 
@@ -24,29 +24,14 @@
 #define BATCH_ROWS 5000
 #define RETRY_NS NS_PER_SEC
 #define TRIM_NS (10 * NS_PER_SEC)
-/* While the disk takes nothing: the newest are kept, up to so many bytes. */
-#define MOST_HELD (64UL << 20)
-
-struct packet {
-	STAILQ_ENTRY(packet) next;
-	size_t size;
-	char bytes[];
-};
-
-STAILQ_HEAD(packets, packet);
-
 struct recorder {
 	const struct recorder_settings *settings;
 	int rows;
 	char path[512];
 	struct store *store;
-	struct packets held; /* not committed yet, oldest first */
-	size_t held_bytes;
-	unsigned held_rows;
-	uint64_t first_held; /* when */
+	struct held held;
 	uint64_t not_before; /* the next try, after a failure */
 	uint64_t next_trim;
-	uint64_t dropped;
 	bool failing;
 	bool ended;
 	/* As of what is stored; a batch that fails begins there again. */
@@ -119,7 +104,7 @@ static int store_held(struct recorder *recorder)
 	/* Whose the rows are may have been told in a batch before. */
 	if (!err && host.head.size)
 		err = store__put_host(recorder->store, &host);
-	STAILQ_FOREACH(packet, &recorder->held, next)
+	STAILQ_FOREACH(packet, &recorder->held.packets, next)
 	{
 		if (err)
 			break;
@@ -137,17 +122,7 @@ static int store_held(struct recorder *recorder)
 	return err;
 }
 
-/* ---- what is held */
-
-static void forget_first(struct recorder *recorder)
-{
-	struct packet *packet = STAILQ_FIRST(&recorder->held);
-
-	STAILQ_REMOVE_HEAD(&recorder->held, next);
-	recorder->held_bytes -= packet->size;
-	recorder->held_rows--;
-	free(packet);
-}
+/* ---- batches */
 
 static void fail(struct recorder *recorder, int err)
 {
@@ -174,32 +149,9 @@ static void commit(struct recorder *recorder)
 	}
 	if (recorder->failing)
 		log_info("%s: the store takes what happens again; %llu rows were dropped meanwhile",
-			 recorder->path, (unsigned long long)recorder->dropped);
+			 recorder->path, (unsigned long long)recorder->held.dropped);
 	recorder->failing = false;
-	recorder->dropped = 0;
-	while (!STAILQ_EMPTY(&recorder->held))
-		forget_first(recorder);
-}
-
-static void hold(struct recorder *recorder, const void *bytes, size_t size)
-{
-	struct packet *packet = malloc(sizeof(*packet) + size);
-
-	if (!packet) {
-		recorder->dropped++;
-		return;
-	}
-	packet->size = size;
-	memcpy(packet->bytes, bytes, size);
-	if (STAILQ_EMPTY(&recorder->held))
-		recorder->first_held = clock__boottime();
-	STAILQ_INSERT_TAIL(&recorder->held, packet, next);
-	recorder->held_bytes += size;
-	recorder->held_rows++;
-	while (recorder->held_bytes > MOST_HELD) {
-		forget_first(recorder);
-		recorder->dropped++;
-	}
+	held__clear(&recorder->held);
 }
 
 /* ---- the loop */
@@ -228,7 +180,7 @@ static void receive(struct recorder *recorder)
 		char bytes[4096];
 	} row;
 
-	while (recorder->held_rows < BATCH_ROWS || recorder->failing) {
+	while (recorder->held.rows < BATCH_ROWS || recorder->failing) {
 		ssize_t n = recv(recorder->rows, &row, sizeof(row), MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
@@ -240,24 +192,24 @@ static void receive(struct recorder *recorder)
 			return;
 		}
 		if ((size_t)n >= sizeof(row.head) && (size_t)n == size_of(row.head.type))
-			hold(recorder, &row, (size_t)n);
+			held__add(&recorder->held, &row, (size_t)n);
 	}
 }
 
 static bool is_due(const struct recorder *recorder, uint64_t now)
 {
-	if (STAILQ_EMPTY(&recorder->held) || now < recorder->not_before)
+	if (!recorder->held.rows || now < recorder->not_before)
 		return false;
-	return recorder->ended || recorder->held_rows >= BATCH_ROWS ||
-	       now - recorder->first_held >= BATCH_NS;
+	return recorder->ended || recorder->held.rows >= BATCH_ROWS ||
+	       now - recorder->held.since >= BATCH_NS;
 }
 
 static int patience(const struct recorder *recorder, uint64_t now)
 {
 	uint64_t wake = recorder->next_trim;
 
-	if (!STAILQ_EMPTY(&recorder->held)) {
-		wake = recorder->first_held + BATCH_NS;
+	if (recorder->held.rows) {
+		wake = recorder->held.since + BATCH_NS;
 		if (recorder->not_before > wake)
 			wake = recorder->not_before;
 	}
@@ -331,13 +283,13 @@ void recorder__run(const struct recorder_settings *settings, int rows)
 		log_error("the recorder can't be confined: %s", strerror(-err));
 		_exit(1);
 	}
-	STAILQ_INIT(&recorder.held);
+	held__init(&recorder.held);
 	snprintf(recorder.path, sizeof(recorder.path), "%s/" STORE_NAME, settings->folder);
 	open_store(&recorder);
 	while (!recorder.ended)
 		turn(&recorder);
 	recorder.not_before = 0;
-	if (!STAILQ_EMPTY(&recorder.held))
+	if (recorder.held.rows)
 		commit(&recorder);
 	store__close(recorder.store);
 	_exit(0);

@@ -375,7 +375,7 @@ static int find_image(struct store *store, const struct control_image *image, in
 	if (slot->id && slot->hash == hash && time - slot->time < AN_HOUR)
 		return 0;
 	err = look_up_image(store, image, hash, time, id);
-	*slot = err ? (struct image_slot){} : (struct image_slot){ hash, *id, time };
+	*slot = (struct image_slot){ hash, err ? 0 : *id, time };
 	return err;
 }
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "store/tables.h"
 
-#define NUMBER(record, name, field)                                                              \
-	{                                                                                        \
-		name, offsetof(struct record, field), sizeof(((struct record *)0)->field), false \
+#define NUMBER(record, name, field)                                                                \
+	{                                                                                          \
+		(name), offsetof(struct record, field), sizeof(((struct record *)0)->field), false \
 	}
-#define TEXT(record, name, field)                                                               \
-	{                                                                                       \
-		name, offsetof(struct record, field), sizeof(((struct record *)0)->field), true \
+#define TEXT(record, name, field)                                                                 \
+	{                                                                                         \
+		(name), offsetof(struct record, field), sizeof(((struct record *)0)->field), true \
 	}
 #define IDENT(record, pid_name, start_name, field) \
-	NUMBER(record, pid_name, field.pid), NUMBER(record, start_name, field.start)
+	NUMBER(record, (pid_name), field.pid), NUMBER(record, (start_name), field.start)
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static const struct column event_columns[] = {
