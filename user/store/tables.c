@@ -9,8 +9,10 @@
 	{                                                                                         \
 		(name), offsetof(struct record, field), sizeof(((struct record *)0)->field), true \
 	}
+/* NOLINTBEGIN(bugprone-macro-parentheses): a field is none to be put in parentheses */
 #define IDENT(record, pid_name, start_name, field) \
-	NUMBER(record, (pid_name), field.pid), NUMBER(record, (start_name), field.start)
+	NUMBER(record, pid_name, field.pid), NUMBER(record, start_name, field.start)
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static const struct column event_columns[] = {
