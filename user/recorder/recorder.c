@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "model/rows.h"
 #include "recorder/held.h"
 #include "recorder/recorder.h"
 #include "store/store.h"
@@ -156,29 +157,10 @@ static void commit(struct recorder *recorder)
 
 /* ---- the loop */
 
-static size_t size_of(uint16_t type)
-{
-	switch (type) {
-	case CONTROL_HOST_ROW:
-		return sizeof(struct control_host);
-	case CONTROL_EVENT_ROW:
-		return sizeof(struct control_event_row);
-	case CONTROL_INCIDENT_ROW:
-		return sizeof(struct control_incident_row);
-	case CONTROL_SURVIVOR_ROW:
-		return sizeof(struct control_survivor_row);
-	default:
-		return 0;
-	}
-}
-
 /* What there is, up to a batch. */
 static void receive(struct recorder *recorder)
 {
-	union {
-		struct control_head head;
-		char bytes[4096];
-	} row;
+	union row row;
 
 	while (recorder->held.rows < BATCH_ROWS || recorder->failing) {
 		ssize_t n = recv(recorder->rows, &row, sizeof(row), MSG_DONTWAIT);
@@ -191,7 +173,7 @@ static void receive(struct recorder *recorder)
 			recorder->ended = true;
 			return;
 		}
-		if ((size_t)n >= sizeof(row.head) && (size_t)n == size_of(row.head.type))
+		if ((size_t)n >= sizeof(row.head) && row__is_well_formed(&row.head, (size_t)n))
 			held__add(&recorder->held, &row, (size_t)n);
 	}
 }
