@@ -95,6 +95,15 @@ static void put(const char *text, size_t size)
 	dropped += n < 0;
 }
 
+/* What a process calls itself may hold anything: a line of it would pass for one of ours. */
+static void clean(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 static void put_line(enum log_level level, const char *message)
 {
 	char line[1200];
@@ -121,17 +130,20 @@ void log__write(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	n = vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	if (n >= 0)
-		put_line(level, message);
+	if (n < 0)
+		return;
+	clean(message);
+	put_line(level, message);
 }
 
-void log__entry(enum log_level level, const char *id, const char *fields, const char *message)
+void log__entry(enum log_level level, const char *id, const char *fields, char *message)
 {
 	char entry[4096];
 	int n;
 
 	if (!log__on(level))
 		return;
+	clean(message);
 	if (journal < 0) {
 		put_line(level, message);
 		return;

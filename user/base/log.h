@@ -25,7 +25,7 @@ __attribute__((format(printf, 2, 3))) void log__write(enum log_level level, cons
 
 /* A line that has a kind of its own. journald gets it as an entry: id is its MESSAGE_ID, fields are
  * further "KEY=value\n" lines (systemd.journal-fields(7)). */
-void log__entry(enum log_level level, const char *id, const char *fields, const char *message);
+void log__entry(enum log_level level, const char *id, const char *fields, char *message);
 
 /* Lines that nobody took in time. */
 uint64_t log__dropped(void);

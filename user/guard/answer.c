@@ -2,6 +2,7 @@
 /* answer.c - what each request of the control socket gets. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -140,6 +141,12 @@ static void answer_spare(struct client *client, const struct control_target *tar
 		client__end(client, -ESRCH, 0, "no watched process of that pid");
 		return;
 	}
+	for (const struct tree *tree = proc->tree; tree; tree = tree->outer) {
+		if (!client__may_see(client, tree->owner)) {
+			client__end(client, -EPERM, 0, "it is in a tree of somebody else, too");
+			return;
+		}
+	}
 	err = tracker__spare(client->guard, proc);
 	client__end(client, err, err ? 0 : proc->tree->id, err ? "the process has ended" : "");
 }
@@ -178,8 +185,21 @@ static void answer_list(struct client *client)
 	client__end(client, 0, 0, "");
 }
 
-static void send_proc(struct client *client, const struct proc *proc, const struct tree *top)
+struct family_walk {
+	struct client *client;
+	const struct tree *top;
+};
+
+/* A tree of somebody else may lie inside. */
+static bool is_shown(const struct family_walk *walk, const struct proc *proc)
 {
+	return tree__is_within(proc->tree, walk->top) &&
+	       client__may_see(walk->client, proc->tree->owner);
+}
+
+static void send_proc(void *context, struct proc *proc)
+{
+	const struct family_walk *walk = context;
 	struct control_proc_row row = {
 		.who = proc->id,
 		.parent = proc->parent,
@@ -187,23 +207,12 @@ static void send_proc(struct client *client, const struct proc *proc, const stru
 		.flags = proc->flags,
 	};
 
-	if (proc->above && tree__is_within(proc->above->tree, top))
+	if (!is_shown(walk, proc))
+		return;
+	if (proc->above && is_shown(walk, proc->above))
 		row.above = proc->above->id;
 	image__fill(proc->image, &row.image);
-	client__send(client, &row, CONTROL_PROC_ROW, sizeof(row));
-}
-
-struct family_walk {
-	struct client *client;
-	const struct tree *top;
-};
-
-static void send_below(void *context, struct proc *proc)
-{
-	const struct family_walk *walk = context;
-
-	if (tree__is_within(proc->tree, walk->top))
-		send_proc(walk->client, proc, walk->top);
+	client__send(walk->client, &row, CONTROL_PROC_ROW, sizeof(row));
 }
 
 /* Those that nobody in the tree is above of; each with all that is below it: parents first. */
@@ -213,8 +222,8 @@ static void send_tops(void *context, struct proc *proc)
 
 	if (proc->above && tree__is_within(proc->above->tree, walk->top))
 		return;
-	send_proc(walk->client, proc, walk->top);
-	proc__each_below(proc, send_below, context);
+	send_proc(context, proc);
+	proc__each_below(proc, send_proc, context);
 }
 
 static void answer_tree(struct client *client, const struct control_target *target)
@@ -410,14 +419,32 @@ static void answer_stats(struct client *client)
 	client__end(client, 0, 0, "");
 }
 
-static void send_finding(void *context, enum finding_level level, const char *name,
-			 const char *text)
+static struct control_finding_row finding(enum finding_level level, const char *name,
+					  const char *text)
 {
 	struct control_finding_row row = { .level = level };
 
 	text__copy(row.name, sizeof(row.name), name);
 	text__copy(row.text, sizeof(row.text), text);
-	client__send(context, &row, CONTROL_FINDING_ROW, sizeof(row));
+	return row;
+}
+
+static void send_finding(struct client *client, struct control_finding_row row)
+{
+	client__send(client, &row, CONTROL_FINDING_ROW, sizeof(row));
+}
+
+static void keep_finding(void *context, enum finding_level level, const char *name,
+			 const char *text)
+{
+	struct guard *guard = context;
+	void *more =
+		reallocarray(guard->findings, guard->finding_count + 1, sizeof(*guard->findings));
+
+	if (!more)
+		return;
+	guard->findings = more;
+	guard->findings[guard->finding_count++] = finding(level, name, text);
 }
 
 /* ---- the brake */
@@ -430,9 +457,22 @@ static void send_brake(struct client *client)
 	snprintf(text, sizeof(text), "open (%s): nobody is signalled until 'orphanctl arm'",
 		 state->why);
 	if (brake__is_open(client->guard))
-		send_finding(client, FINDING_GAP, "brake", text);
+		send_finding(client, finding(FINDING_GAP, "brake", text));
 	else
-		send_finding(client, FINDING_OK, "brake", "closed: orphans are ended");
+		send_finding(client, finding(FINDING_OK, "brake", "closed: orphans are ended"));
+}
+
+/* To try what the kernel offers takes long, and anybody may ask: it is done once. */
+static void answer_doctor(struct client *client)
+{
+	struct guard *guard = client->guard;
+
+	if (!guard->findings)
+		kernel__probe(keep_finding, guard);
+	for (size_t i = 0; i < guard->finding_count; i++)
+		send_finding(client, guard->findings[i]);
+	send_brake(client);
+	client__end(client, 0, 0, "");
 }
 
 static void answer_brake(struct client *client, bool disarm)
@@ -518,9 +558,7 @@ static void dispatch(struct client *client, const struct control_head *request)
 		answer_stats(client);
 		break;
 	case CONTROL_DOCTOR:
-		kernel__probe(send_finding, client);
-		send_brake(client);
-		client__end(client, 0, 0, "");
+		answer_doctor(client);
 		break;
 	case CONTROL_ARM:
 	case CONTROL_DISARM:

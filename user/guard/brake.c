@@ -43,20 +43,32 @@ void brake__close(struct guard *guard)
 	log_info("armed");
 }
 
-/* Incidents that had survivors, of the last minute; the journal has the newest last. */
-static uint32_t incidents_of_a_minute(const struct journal *journal, uint64_t now)
+/* Incidents of that owner that had survivors, of the last minute; the journal has the newest last. */
+static uint32_t incidents_of_a_minute(const struct journal *journal, uint32_t owner, uint64_t now)
 {
 	const struct incident *incident = TAILQ_LAST(&journal->incidents, incident_list);
 	uint32_t count = 0;
 
 	while (incident && now - incident->opened < MINUTE) {
-		count += incident->survivors > 0;
+		count += incident->survivors > 0 && incident->owner == owner;
 		incident = TAILQ_PREV(incident, incident_list, all);
 	}
 	return count;
 }
 
-void brake__look(struct guard *guard, const struct incident *incident, uint32_t survivors)
+/* What a user other than root asked for disarms nobody else's: that one incident is let be. */
+static void hold_back(struct guard *guard, struct incident *incident, const char *why)
+{
+	if (!incident->owner) {
+		brake__open(guard, why);
+		return;
+	}
+	incident->braked = true;
+	log_warn("incident %s, a tree of uid %u: %s; nobody is signalled", incident->id,
+		 incident->owner, why);
+}
+
+void brake__look(struct guard *guard, struct incident *incident, uint32_t survivors)
 {
 	const struct rule *rule = incident->tree->rule;
 	uint32_t limit = rule && rule->limit ? rule->limit : guard->config.survivors_per_incident;
@@ -65,11 +77,12 @@ void brake__look(struct guard *guard, const struct incident *incident, uint32_t 
 	if (survivors > limit) {
 		snprintf(why, sizeof(why), "%u survivors of one death, the limit is %u", survivors,
 			 limit);
-		brake__open(guard, why);
-	} else if (survivors && incidents_of_a_minute(&guard->journal, incident->opened) >=
-					guard->config.incidents_per_minute) {
+		hold_back(guard, incident, why);
+	} else if (survivors &&
+		   incidents_of_a_minute(&guard->journal, incident->owner, incident->opened) >=
+			   guard->config.incidents_per_minute) {
 		snprintf(why, sizeof(why), "more than %u incidents in a minute",
 			 guard->config.incidents_per_minute);
-		brake__open(guard, why);
+		hold_back(guard, incident, why);
 	}
 }

@@ -9,7 +9,7 @@
 bool brake__is_open(const struct guard *guard);
 
 /* Opens it when this incident, with so many survivors, is one too many. */
-void brake__look(struct guard *guard, const struct incident *incident, uint32_t survivors);
+void brake__look(struct guard *guard, struct incident *incident, uint32_t survivors);
 
 /* By hand or by the above: nobody is signalled any more, those of running incidents neither. */
 void brake__open(struct guard *guard, const char *why);

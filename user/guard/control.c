@@ -18,9 +18,13 @@
 #define MOST_CLIENTS 512
 #define MOST_CLIENTS_OF_USERS 448 /* root always finds a place */
 #define MOST_CLIENTS_OF_USER 64
-#define MOST_QUEUED (64UL << 20)	/* bytes, for a client */
-#define MOST_QUEUED_OF_USER (4UL << 20) /* for all of a user's together: the memory is locked */
-#define REQUESTS_A_TURN 16
+#define MOST_QUEUED (64UL << 20)	  /* bytes, for a client */
+#define MOST_QUEUED_OF_USER (4UL << 20)	  /* for all of a user's together: the memory is locked */
+#define MOST_QUEUED_OF_USERS (64UL << 20) /* one may have many uids: those of a user namespace */
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
 
 struct control {
 	struct guard *guard;
@@ -42,17 +46,20 @@ bool client__may_see(const struct client *client, uint32_t owner)
 static bool has_room(const struct client *client, size_t size)
 {
 	const struct client *other;
-	size_t queued = 0;
+	size_t own = size, all = size;
 
 	if (client->uid == 0)
 		return client->queued + size <= MOST_QUEUED;
 	LIST_FOREACH(other, &client->guard->control->clients, all) {
+		if (other->uid != 0)
+			all += other->queued;
 		if (other->uid == client->uid)
-			queued += other->queued;
+			own += other->queued;
 	}
-	return queued + size <= MOST_QUEUED_OF_USER;
+	return own <= MOST_QUEUED_OF_USER && all <= MOST_QUEUED_OF_USERS;
 }
 
+/* Whose answers lie here is not asked for more: its requests wait, and so does its hanging up. */
 static void queue_packet(struct client *client, const void *record, size_t size)
 {
 	struct packet *packet = malloc(sizeof(*packet) + size);
@@ -65,7 +72,7 @@ static void queue_packet(struct client *client, const void *record, size_t size)
 	memcpy(packet->bytes, record, size);
 	STAILQ_INSERT_TAIL(&client->queue, packet, queued);
 	client->queued += size;
-	sd_event_source_set_io_events(client->io, EPOLLIN | EPOLLOUT);
+	sd_event_source_set_io_events(client->io, EPOLLOUT);
 }
 
 void client__send(struct client *client, void *record, enum control_type type, size_t size)
@@ -75,13 +82,14 @@ void client__send(struct client *client, void *record, enum control_type type, s
 	*head = (struct control_head){ .version = CONTROL_VERSION,
 				       .type = type,
 				       .size = (uint32_t)size };
-	if (client->doomed)
+	if (client->doomed || (client->cut && !client->follows && type != CONTROL_END))
 		return;
 	if (STAILQ_EMPTY(&client->queue)) {
 		if (send(client->fd, record, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			return;
 		if (errno != EAGAIN && errno != ENOBUFS) {
 			client->doomed = true;
+			shutdown(client->fd, SHUT_RDWR); /* which the loop is told of */
 			return;
 		}
 	}
@@ -134,28 +142,22 @@ static void client__free(struct client *client)
 	free(client);
 }
 
-/* A few requests a turn: the ring comes first, and so does everybody else. */
-static bool read_requests(struct client *client)
+/* One a turn: the ring comes first, and so does everybody else. */
+static bool read_request(struct client *client)
 {
 	union {
 		struct control_head head;
 		char bytes[1024];
 	} request;
+	ssize_t n = recv(client->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
 
-	for (int i = 0; i < REQUESTS_A_TURN && !client->closing && STAILQ_EMPTY(&client->queue);
-	     i++) {
-		ssize_t n = recv(client->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
-
-		if (n == 0)
-			return false;
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
-		if ((size_t)n > sizeof(request))
-			n = 0; /* longer than any request: as bad as one too short */
-		client__answer(client, &request.head, (size_t)n);
-		if (client->doomed)
-			return false;
-	}
+	if (n == 0)
+		return false;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if ((size_t)n > sizeof(request))
+		n = 0; /* longer than any request: as bad as one too short */
+	client__answer(client, &request.head, (size_t)n);
 	return !client->closing || !STAILQ_EMPTY(&client->queue);
 }
 
@@ -168,8 +170,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *dat
 	(void)fd;
 	if (events & EPOLLOUT)
 		alive = client__flush(client);
-	if (alive && events & EPOLLIN)
-		alive = read_requests(client);
+	if (alive && events & EPOLLIN && STAILQ_EMPTY(&client->queue))
+		alive = read_request(client);
 	if (!alive || client->doomed || (events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN)))
 		client__free(client);
 	return 0;
@@ -187,12 +189,35 @@ static unsigned clients_of(const struct control *control, uint32_t uid)
 	return count;
 }
 
-static bool has_place(const struct control *control, uint32_t uid)
+/* Of that user, or of all but root: the one that has waited longest, and has nothing to get. */
+static struct client *find_idle(const struct control *control, uint32_t uid)
 {
+	struct client *client, *found = NULL;
+
+	LIST_FOREACH(client, &control->clients, all) {
+		if (client->uid != 0 && (!uid || client->uid == uid) && !client->follows &&
+		    STAILQ_EMPTY(&client->queue))
+			found = client;
+	}
+	return found;
+}
+
+/* Who only holds a place loses it to who comes; what somebody asked is answered before that. */
+static bool make_place(const struct control *control, uint32_t uid)
+{
+	struct client *idle;
+
 	if (uid == 0)
 		return control->count < MOST_CLIENTS;
-	return control->count < MOST_CLIENTS_OF_USERS &&
-	       clients_of(control, uid) < MOST_CLIENTS_OF_USER;
+	if (clients_of(control, uid) >= MOST_CLIENTS_OF_USER)
+		idle = find_idle(control, uid);
+	else if (control->count >= MOST_CLIENTS_OF_USERS)
+		idle = find_idle(control, 0);
+	else
+		return true;
+	if (idle)
+		client__free(idle);
+	return idle;
 }
 
 static void greet(struct control *control, int fd)
@@ -201,7 +226,8 @@ static void greet(struct control *control, int fd)
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || !has_place(control, peer.uid)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
+	    !make_place(control, peer.uid)) {
 		close(fd);
 		return;
 	}
@@ -240,8 +266,13 @@ static int listen_at(struct control *control)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+	int none = 0;
+
 	if (fd < 0)
 		return -errno;
+	/* Whoever drops a passed socket that lingers waits for its other end: none are taken, where
+	 * the kernel can refuse them (6.16). The connections inherit it. */
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none));
 	text__copy(address.sun_path, sizeof(address.sun_path), control->path);
 	unlink(control->path); /* of a guard that was killed; one that lives holds the pins' lock */
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
@@ -297,6 +328,7 @@ void control__close(struct guard *guard)
 		close(control->fd);
 	}
 	free(control);
+	free(guard->findings);
 	guard->control = NULL;
 }
 

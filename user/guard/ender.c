@@ -357,7 +357,7 @@ static void look_at_brake(struct guard *guard, struct incident *incident, struct
 		return;
 	ender__each_survivor(incident, below, count_one, &survivors);
 	brake__look(guard, incident, survivors);
-	incident->braked = brake__is_open(guard);
+	incident->braked |= brake__is_open(guard);
 }
 
 static void run_course(struct guard *guard, struct incident *incident, struct proc *below)

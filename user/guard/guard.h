@@ -23,7 +23,9 @@ struct guard {
 	struct journal journal;
 	sd_event *loop;
 	struct control *control;
-	struct stream *stream; /* to the recorder; NULL: there is none */
+	struct stream *stream;		      /* to the recorder; NULL: there is none */
+	struct control_finding_row *findings; /* what doctor found the first time */
+	size_t finding_count;
 	sd_event_source *ring;
 	sd_event_source *pause_timer; /* until the ring is read again */
 	sd_event_source *ender_timer;

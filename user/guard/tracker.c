@@ -120,15 +120,22 @@ __attribute__((format(printf, 4, 5))) static int refuse(char *error, size_t size
 	return err;
 }
 
-/* A user other than root leaves most of them to others. */
-static bool has_too_many(const struct guard *guard, uint32_t owner)
+/* A user other than root leaves most of them to others, and all users together leave some to
+ * root: one may have many uids. */
+static const char *has_too_many(const struct guard *guard, uint32_t owner)
 {
 	const struct tree *tree = family__first_tree(guard->family);
-	uint32_t count = 0;
+	uint32_t quarter = guard->config.trees / 4, own = 0, all = 0;
 
-	for (; owner && tree; tree = LIST_NEXT(tree, all))
-		count += tree->owner == owner;
-	return count && count >= guard->config.trees / 4;
+	for (; owner && tree; tree = LIST_NEXT(tree, all)) {
+		own += tree->owner == owner;
+		all += tree->owner != 0;
+	}
+	if (own && own >= quarter)
+		return "a quarter of all trees are yours: untrack some, or raise limits.trees";
+	if (all && all >= 3 * quarter)
+		return "three quarters of all trees are users': raise limits.trees";
+	return NULL;
 }
 
 static int check(struct guard *guard, const struct track_request *request,
@@ -136,6 +143,7 @@ static int check(struct guard *guard, const struct track_request *request,
 {
 	const char *why = strike__untouchable(guard, request->pid);
 	const struct proc *proc = family__proc(guard->family, row->who);
+	const char *too_many;
 
 	if (why)
 		return refuse(error, size, -EPERM, "%s", why);
@@ -143,10 +151,9 @@ static int check(struct guard *guard, const struct track_request *request,
 		return refuse(error, size, -EPERM, "pid %u is a kernel thread", request->pid);
 	if (request->owner != 0 && request->owner != row->uid)
 		return refuse(error, size, -EPERM, "pid %u is not yours", request->pid);
-	if (has_too_many(guard, request->owner))
-		return refuse(
-			error, size, -EDQUOT,
-			"a quarter of all trees are yours: untrack some, or raise limits.trees");
+	too_many = has_too_many(guard, request->owner);
+	if (too_many)
+		return refuse(error, size, -EDQUOT, "%s", too_many);
 	if (!(row->flags & TASK_ALIVE))
 		return refuse(error, size, -ESRCH, "pid %u has ended", request->pid);
 	if (proc && proc->tree->root_proc == proc)
