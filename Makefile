@@ -64,7 +64,7 @@ PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
             $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
-.PHONY: all help deps docs demo check check-vm model bench lint format sanitize deb install clean programs tests
+.PHONY: all help deps docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
 .DELETE_ON_ERROR:
 
 all: programs
@@ -79,6 +79,7 @@ help:
 	@echo 'make lint    clang-format, clang-tidy, cppcheck, gcc -fanalyzer'
 	@echo 'make sanitize runs the tests under ASan and UBSan'
 	@echo 'make deb     builds the Debian package in build/deb, and passes lintian'
+	@echo 'make check-systemd installs that package on a Debian 12 in QEMU, and tries the service there'
 	@echo 'make install DESTDIR= PREFIX=/usr'
 
 programs: $(PROGRAMS) $(COMPLETIONS)
@@ -193,6 +194,7 @@ DEPS_TEST  := libcriterion-dev zsh fish
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio
+DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
 
@@ -288,6 +290,10 @@ bench: deps
 deb:
 	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_DEB)
 	packaging/deb.sh $(BUILD)/deb $(VERSION)
+
+check-systemd: deb
+	@packaging/deps.sh $(DEPS_SYSTEMD)
+	tests/vm/systemd.sh $(BUILD)/deb/orphand_$(VERSION)_*.deb
 
 # ---- in place
 

@@ -3,6 +3,7 @@
 #
 # kernels.sh get VERSION: bring Debian's cloud kernel of that version (5.10, 6.1, 6.12 ...) into the cache, once, and
 # print the path of its vmlinuz. Nothing is installed, and apt's own lists and cache are left as they are.
+# kernels.sh mirror: print the mirror that this machine takes Debian from.
 
 set -euo pipefail
 
@@ -123,6 +124,10 @@ fetch() {
 }
 
 main() {
+	if [[ $# -eq 1 && $1 == mirror ]]; then
+		machine_mirror ''
+		return
+	fi
 	[[ $# -eq 2 && $1 == get && $2 =~ ^[0-9]+\.[0-9]+$ ]] || die "usage: kernels.sh get VERSION   (such as 6.12)"
 	local version=$2 target=$cache/vmlinuz-$2 lock
 	if [[ ! -s $target ]]; then

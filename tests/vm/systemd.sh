@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# systemd.sh DEB: install the package on a fresh Debian 12 in QEMU, under its systemd and a kernel of its own, and see
+# whether the service does what it is there for. See systemd-checks.sh. Run as root: the guest's files have many owners.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+out=$(realpath -m "${ORPHAND_BUILD:-$here/../../build}")/vm
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/orphand
+kernel=6.12
+deadline=900
+virtiofsd=
+readonly here out cache kernel deadline
+
+die() {
+	echo "systemd.sh: $*" >&2
+	exit 2
+}
+
+check_tools() {
+	local path
+	((EUID == 0)) || die "run it as root"
+	for path in qemu-system-x86_64 mmdebstrap; do
+		command -v $path >/dev/null || die "not installed: apt install qemu-system-x86 mmdebstrap"
+	done
+	for path in /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd; do
+		[[ ! -x $path ]] || virtiofsd=$path
+	done
+	[[ -n $virtiofsd ]] || die "not installed: apt install virtiofsd (or a qemu-system-common that has it)"
+}
+
+# What the package depends on is there beforehand: the guest has no network.
+packages() {
+	echo systemd-sysv dbus procps "$(dpkg-deb -f "$deb" Depends)" | sed -E 's/\([^)]*\)//g; s/\|[^,]*//g; s/[, ]+/,/g; s/,$//'
+}
+
+# A Debian with nothing but that, kept for the next time.
+fresh_debian() {
+	local list base
+	list=$(packages)
+	base=$cache/debian-12-$(sha256sum <<<"$list" | cut -c1-12).tar
+	if [[ ! -s $base ]]; then
+		mkdir -p "$cache"
+		rm -f "$cache"/debian-12-*.tar
+		mmdebstrap --quiet --mode=root --variant=minbase --include="$list" --format=tar \
+			bookworm "$base.new" "$("$here/kernels.sh" mirror)" >&2
+		mv "$base.new" "$base"
+	fi
+	mkdir "$work/root"
+	tar --extract --file "$base" --directory "$work/root" --numeric-owner --exclude='./dev/*'
+}
+
+put_checks() {
+	local root=$work/root
+	mkdir "$root/checks"
+	cp "$deb" "$here/systemd-checks.sh" "$root/checks/"
+	cat >"$root/etc/systemd/system/checks.service" <<-END
+		[Unit]
+		After=multi-user.target
+		[Service]
+		Type=exec
+		ExecStart=/checks/systemd-checks.sh
+		KillMode=process
+	END
+}
+
+# boot NAME: once, from power-on to power-off. The results end up in $out/NAME.tap.
+boot() {
+	local console=$out/$1.log results=$out/$1.tap code=0 started=$SECONDS
+	rm -f "$console" "$results"
+	"$virtiofsd" --socket-path="$work/fs" -o "source=$work/root" -o cache=always >"$work/virtiofsd.log" 2>&1 &
+	fs=$!
+	while [[ ! -S $work/fs ]]; do
+		kill -0 "$fs" 2>/dev/null || die "virtiofsd: $(tail -n 1 "$work/virtiofsd.log")"
+		sleep 0.1
+	done
+	# thread=single: see run.sh.
+	timeout --kill-after=5 "$deadline" qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 1536 \
+		-object memory-backend-memfd,id=memory,size=1536M,share=on -numa node,memdev=memory \
+		-chardev "socket,id=fs,path=$work/fs" -device vhost-user-fs-pci,chardev=fs,tag=root \
+		-display none -no-reboot -nodefaults -serial "file:$console" -serial "file:$results" -kernel "$vmlinuz" \
+		-append "console=ttyS0 quiet panic=-1 rootfstype=virtiofs root=root rw systemd.wants=checks.service
+			systemd.mask=serial-getty@ttyS0.service systemd.journald.forward_to_console=1" \
+		</dev/null >"$work/qemu.log" 2>&1 &
+	vm=$!
+	wait "$vm" || code=$?
+	wait "$fs" || true
+	vm='' fs=''
+	grep -q '^# vm ended' "$results" 2>/dev/null ||
+		echo "# vm failed no end marker after $((SECONDS - started)) s, code $code: $(head -n 1 "$work/qemu.log") (see $console)" >>"$results"
+}
+
+# Behind everything that was started after it: by the words of the guest's systemd as it went down.
+check_order_of_the_end() {
+	local log=$out/$1.log ours others
+	echo "1..1"
+	others=$(grep -an 'Stopped target \(basic\|sysinit\).target' "$log" | tail -n 1 | cut -d: -f1)
+	ours=$(grep -an 'Stopped orphand.service' "$log" | tail -n 1 | cut -d: -f1)
+	if ((${ours:-0} > ${others:-0} && ${others:-0} > 0)); then
+		echo "ok - ends_behind_everything_else"
+	else
+		printf 'not ok - ends_behind_everything_else\n    line %s of %s, the targets are at %s\n' "$ours" "$log" "$others"
+	fi
+}
+
+vm='' fs=''
+clean_up() {
+	# shellcheck disable=SC2086 # a word for each process, or none
+	[[ -z $vm$fs ]] || kill $vm $fs 2>/dev/null || true
+	rm -rf --one-file-system "$work"
+}
+
+[[ $# -eq 1 && -s $1 ]] || die "usage: systemd.sh DEB   (make deb builds one)"
+deb=$(realpath "$1")
+check_tools
+work=$(mktemp -d)
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir -p "$out"
+vmlinuz=$("$here/kernels.sh" get "$kernel")
+fresh_debian
+put_checks
+boot first-boot
+check_order_of_the_end first-boot >>"$out/first-boot.tap"
+boot second-boot
+
+echo
+awk -v closing="Debian 12 under Linux $kernel in $SECONDS s, consoles and results in $out/" '
+	/^1\.\.[0-9]+$/ { planned += substr($0, 4) }
+	/^ok - / { passed++; printf "%-50s pass\n", $3 }
+	/^not ok - / { failed++; printf "%-50s FAIL\n", $4 }
+	/^ / || /^# vm failed/
+	END {
+		if (missing = planned - passed - failed)
+			print missing " checks told nothing"
+		print "\n" closing "\n" passed + 0 " passed, " failed + missing " failed"
+		exit failed + missing > 0 || !passed
+	}' "$out/first-boot.tap" "$out/second-boot.tap"
