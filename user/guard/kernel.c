@@ -285,6 +285,16 @@ static void find_maps(struct kernel *kernel)
 	kernel->stack_of = &skel->bss->stack_of;
 }
 
+/*
+ * A kernel function that this kernel lacks is looked for in its modules, too, which wants
+ * CAP_SYS_ADMIN; without it, libbpf 1.1 fails. But it looks only once, and may fail to here. Ours
+ * are in the kernel itself, or nowhere.
+ */
+static void look_into_no_module(struct orphand_bpf *skel)
+{
+	bpf_program__set_attach_target(skel->progs.census, 0, "in no module");
+}
+
 /* One try, with or without the program that refuses forks. */
 static int load(struct kernel *kernel, const struct config *config, bool refuse, char *error,
 		size_t size)
@@ -295,6 +305,7 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	kernel->skel = orphand_bpf__open();
 	if (!kernel->skel)
 		return -errno;
+	look_into_no_module(kernel->skel);
 	list_maps(kernel->skel, config, maps);
 	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
 	kernel->twice = kernel__can_skip();
