@@ -471,13 +471,15 @@ Test(adversary, unread_answers_take_little_memory)
 	struct victim victim = begin(rig);
 	struct patience patience = rig__patience(2);
 	unsigned long before, after;
+	const struct band *mine;
 	pid_t holder;
 
 	rig__spawn(rig, "uid %d fork 100 { as mine sleep } sleep", NOBODY);
+	mine = rig__meet(rig, "mine", 100);
 	rig__be(rig, NOBODY);
 	for (size_t i = 0; i < 100; i++)
-		cr_assert_gt(rig__track(rig, rig__meet(rig, "mine", 100)->one[i].pid, ON_KILL, "m"),
-			     0, "%s", rig__why(rig));
+		cr_assert_gt(rig__track(rig, mine->one[i].pid, ON_KILL, "m"), 0, "%s",
+			     rig__why(rig));
 	rig__be(rig, 0);
 	before = resident(victim.daemon);
 	holder = attack(&victim, hold_large_answers);
