@@ -92,13 +92,16 @@ boot() {
 		echo "# vm failed no end marker after $((SECONDS - started)) s, code $code: $(head -n 1 "$work/qemu.log") (see $console)" >>"$results"
 }
 
+# The last line of the console that matches, by its number; 0 where none does.
+line_of() { awk -v pattern="$2" '$0 ~ pattern { last = NR } END { print last + 0 }' "$1"; }
+
 # Behind everything that was started after it: by the words of the guest's systemd as it went down.
 check_order_of_the_end() {
 	local log=$out/$1.log ours others
 	echo "1..1"
-	others=$(grep -an 'Stopped target \(basic\|sysinit\).target' "$log" | tail -n 1 | cut -d: -f1)
-	ours=$(grep -an 'Stopped orphand.service' "$log" | tail -n 1 | cut -d: -f1)
-	if ((${ours:-0} > ${others:-0} && ${others:-0} > 0)); then
+	others=$(line_of "$log" 'Stopped target (basic|sysinit).target')
+	ours=$(line_of "$log" 'Stopped orphand.service')
+	if ((ours > others && others > 0)); then
 		echo "ok - ends_behind_everything_else"
 	else
 		printf 'not ok - ends_behind_everything_else\n    line %s of %s, the targets are at %s\n' "$ours" "$log" "$others"
