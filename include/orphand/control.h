@@ -16,7 +16,7 @@
 #include <orphand/records.h>
 
 /* Raised with every change of a record; a peer of another version is refused in words. */
-#define CONTROL_VERSION 2
+#define CONTROL_VERSION 3
 
 #define CONTROL_SOCKET "/run/orphand/control.sock"
 
@@ -246,6 +246,8 @@ struct control_survivor_row {
 	struct control_head head;
 	struct ident who;
 	struct ident parent;
+	struct ident
+		above; /* its nearest living ancestor at the death; all zero: none in the tree */
 	__u32 outcome; /* enum survivor_outcome */
 	__u32 exit_code;
 	__u64 gone; /* 0: not yet */
@@ -293,7 +295,7 @@ RECORD_SIZE(control_tree_row, 1832);
 RECORD_SIZE(control_proc_row, 1632);
 RECORD_SIZE(control_event_row, 1744);
 RECORD_SIZE(control_incident_row, 2104);
-RECORD_SIZE(control_survivor_row, 2776);
+RECORD_SIZE(control_survivor_row, 2792);
 RECORD_SIZE(control_counter_row, 80);
 RECORD_SIZE(control_finding_row, 320);
 RECORD_SIZE(control_note, 248);

@@ -585,6 +585,30 @@ Test(fate, fills_its_row)
 	cr_expect_str_empty(row.stack);
 }
 
+/* Who forked it may be gone; who it was under is told even when that one has ended since. */
+Test(fate, tells_its_nearest_living_ancestor)
+{
+	autoscene struct scene scene = set_scene();
+	struct proc *top = add_proc(&scene, 200);
+	struct ident between = { .pid = 201, .start = 221 }, low = { .pid = 202, .start = 222 };
+	struct control_survivor_row top_row = {}, low_row = {};
+	struct fate *top_fate, *low_fate;
+	struct ident above = top->id;
+
+	family__add_proc(scene.family, between, top->id, scene.tree);
+	family__add_proc(scene.family, low, between, scene.tree);
+	family__drop_proc(scene.family, family__proc(scene.family, between));
+	top_fate = incident__add(scene.incident, top);
+	low_fate = incident__add(scene.incident, family__proc(scene.family, low));
+	end(top_fate, DIED + 1, SIGKILL);
+	family__drop_proc(scene.family, top);
+	fate__fill(top_fate, &top_row);
+	fate__fill(low_fate, &low_row);
+	cr_expect_eq(top_row.above.pid, 0, "only the root was above it, and that is dead");
+	cr_expect(ident__equal(low_row.parent, between));
+	cr_expect(ident__equal(low_row.above, above));
+}
+
 /* A stack may be longer than its field, a reason too. */
 Test(fate, long_texts_are_cut_in_its_row)
 {

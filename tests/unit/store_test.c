@@ -136,6 +136,7 @@ static struct control_survivor_row survivor(uint32_t pid)
 		.head = HEAD(CONTROL_SURVIVOR_ROW, control_survivor_row),
 		.who = { .start = 9, .pid = pid },
 		.parent = { .start = 4, .pid = 4242 },
+		.above = { .start = 8, .pid = 4241 },
 		.outcome = SURVIVOR_STUCK,
 		.exit_code = 9,
 		.gone = 99,
@@ -465,6 +466,69 @@ Test(store, what_is_none_is_refused_in_a_line)
 	store__close(create());
 	execute("PRAGMA user_version = 99");
 	see_refused(-EPROTO, "schema 99");
+}
+
+/* ---- older ones */
+
+static void make_schema_1(void)
+{
+	struct store_place place = {};
+	struct control_incident_row row = incident("01OLD", 5 * NS_PER_SEC);
+	struct control_survivor_row left = survivor(4243);
+	struct store *store = create();
+
+	row.survivors = 1;
+	cr_assert_eq(store__put_incident(store, &row, &place), 0);
+	cr_assert_eq(store__put_survivor(store, &left, &place), 0);
+	cr_assert_eq(store__commit(store), 0);
+	store__close(store);
+	execute("ALTER TABLE survivor DROP COLUMN above_pid;"
+		"ALTER TABLE survivor DROP COLUMN above_start;"
+		"PRAGMA user_version = 1;");
+}
+
+static void see_old_survivor(struct store *store)
+{
+	struct rows rows = {};
+
+	cr_assert_eq(store__incidents(store, ALL, take, &rows), 0);
+	cr_assert_eq(rows.survivors, 1);
+	cr_expect_eq(rows.survivor[0].who.pid, 4243);
+	cr_expect_eq(rows.survivor[0].parent.pid, 4242);
+	cr_expect_eq(rows.survivor[0].above.pid, 0, "it was not known then");
+}
+
+Test(store, an_older_one_is_read_as_it_is)
+{
+	autostore struct store *store = NULL;
+
+	make_schema_1();
+	cr_assert_eq(store__open(&store, path, error, sizeof(error)), 0, "%s", error);
+	see_old_survivor(store);
+}
+
+Test(store, an_older_one_is_brought_up_to_be_written)
+{
+	struct store_place place = {};
+	struct control_incident_row row = incident("01NEW", 6 * NS_PER_SEC);
+	struct control_survivor_row left = survivor(4244);
+	struct rows rows = {};
+	struct store *store;
+
+	make_schema_1();
+	store__close(create());
+	store = create(); /* a second time there is nothing to do */
+	see_old_survivor(store);
+	row.survivors = 1;
+	cr_assert_eq(store__put_incident(store, &row, &place), 0);
+	cr_assert_eq(store__put_survivor(store, &left, &place), 0);
+	cr_assert_eq(store__commit(store), 0);
+	cr_assert_eq(store__incidents(store, ALL, take, &rows), 0);
+	cr_assert_eq(rows.survivors, 2);
+	cr_expect_eq(rows.survivor[1].above.pid, left.above.pid);
+	cr_expect_eq(rows.survivor[1].above.start, left.above.start);
+	cr_expect_eq(memcmp(&rows.survivor[1], &left, sizeof(left)), 0);
+	store__close(store);
 }
 
 Test(store, half_of_one_is_refused)

@@ -116,6 +116,8 @@ struct fate *incident__add(struct incident *incident, struct proc *proc)
 	fate->proc = proc;
 	fate->who = proc->id;
 	fate->parent = proc->parent;
+	if (proc->above)
+		fate->above = proc->above->id;
 	fate->image = image__ref(proc->image);
 	fate->outcome = SURVIVOR_PENDING;
 	fate->pidfd = -1;
@@ -263,6 +265,7 @@ void fate__fill(const struct fate *fate, struct control_survivor_row *row)
 {
 	row->who = fate->who;
 	row->parent = fate->parent;
+	row->above = fate->above;
 	row->outcome = fate->outcome;
 	row->exit_code = fate->exit_code;
 	row->gone = fate->gone;

@@ -18,6 +18,7 @@ struct fate {
 	struct proc *proc; /* NULL: gone, or let go */
 	struct ident who;
 	struct ident parent;
+	struct ident above; /* its nearest living ancestor when it was added; all zero: none */
 	struct image *image;
 	enum survivor_outcome outcome; /* SURVIVOR_PENDING until it is known */
 	uint32_t exit_code;

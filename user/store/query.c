@@ -68,8 +68,10 @@ static int prepare(struct store *store, const struct table *table, const char *r
 	int n = snprintf(sql, sizeof(sql), "SELECT %s.host", table->name);
 
 	for (size_t i = 0; i < table->count; i++)
-		n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s.%s", table->name,
-			      table->columns[i].name);
+		n += table->columns[i].schema > store->schema
+			     ? snprintf(sql + n, sizeof(sql) - (size_t)n, ", NULL")
+			     : snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s.%s", table->name,
+					table->columns[i].name);
 	snprintf(sql + n, sizeof(sql) - (size_t)n,
 		 ", " IMAGE_COLUMNS " FROM %s LEFT JOIN image ON image.id = %s.image %s",
 		 table->name, table->name, rest);

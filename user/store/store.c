@@ -56,6 +56,21 @@ int store__prepare(struct store *store, const char *sql, sqlite3_stmt **statemen
 
 /* ---- the schema */
 
+/* What brings a store of that schema to the next. */
+static const char *const migrations[STORE_SCHEMA] = {
+	[1] = "ALTER TABLE survivor ADD COLUMN above_pid INTEGER;"
+	      "ALTER TABLE survivor ADD COLUMN above_start INTEGER;",
+};
+
+static int set_schema(struct store *store, int64_t schema)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)schema);
+	store->schema = schema;
+	return run(store, sql);
+}
+
 static int make_table(struct store *store, const struct table *table)
 {
 	char sql[2048];
@@ -86,10 +101,26 @@ static int make_schema(struct store *store)
 		err = make_table(store, &table_incident);
 	if (!err)
 		err = make_table(store, &table_survivor);
-	return err ? err
-		   : run(store, "CREATE INDEX event_time ON event(time);"
-				"CREATE INDEX incident_time ON incident(time);"
-				"PRAGMA user_version = 1;");
+	if (!err)
+		err = run(store, "CREATE INDEX event_time ON event(time);"
+				 "CREATE INDEX incident_time ON incident(time);");
+	return err ? err : set_schema(store, STORE_SCHEMA);
+}
+
+/* All of it or nothing. */
+static int migrate(struct store *store)
+{
+	int err = run(store, "BEGIN IMMEDIATE");
+
+	for (int64_t schema = store->schema; !err && schema < STORE_SCHEMA; schema++)
+		err = run(store, migrations[schema]);
+	if (!err)
+		err = set_schema(store, STORE_SCHEMA);
+	if (!err)
+		err = run(store, "COMMIT");
+	if (err)
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
 }
 
 static int number_of(struct store *store, const char *sql, int64_t *number)
@@ -133,12 +164,16 @@ static int check_schema(struct store *store, const char *path, bool create, char
 			 (long long)version, STORE_SCHEMA);
 		return refuse(store, path, -EPROTO, why, error, size);
 	}
-	if (version == STORE_SCHEMA)
+	store->schema = version;
+	if (version == STORE_SCHEMA || (version > 0 && !create))
 		return 0;
-	if (!create || tables)
+	if (version < 0 || (!version && (!create || tables)))
 		return refuse(store, path, -EBADMSG, "not a store of orphand", error, size);
-	err = run(store, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;");
-	if (!err)
+	if (version)
+		err = migrate(store);
+	else
+		err = run(store, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;");
+	if (!err && !version)
 		err = make_schema(store);
 	return err ? refuse(store, path, err, sqlite3_errmsg(store->db), error, size) : 0;
 }

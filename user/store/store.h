@@ -14,8 +14,8 @@
 #include <orphand/control.h>
 
 /* Of the tables. A store of a higher one is refused, one of a lower is brought up when it is opened
- * for writing. */
-#define STORE_SCHEMA 1
+ * for writing; when it is read, what it lacks is empty. */
+#define STORE_SCHEMA 2
 
 struct store;
 

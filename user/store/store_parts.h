@@ -18,6 +18,7 @@ struct image_slot {
 
 struct store {
 	sqlite3 *db;
+	int64_t schema;
 	sqlite3_stmt *insert[3]; /* event, incident, survivor; NULL: opened for reading */
 	sqlite3_stmt *find_image, *add_image, *touch_image;
 	int64_t host; /* of the rows that are put */

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "store/tables.h"
 
-#define NUMBER(record, name, field)                                                                \
+#define FIELD(record, name, field, text, schema)                                                   \
 	{                                                                                          \
-		(name), offsetof(struct record, field), sizeof(((struct record *)0)->field), false \
+		(name), offsetof(struct record, field), sizeof(((struct record *)0)->field), text, \
+			schema                                                                     \
 	}
-#define TEXT(record, name, field)                                                                 \
-	{                                                                                         \
-		(name), offsetof(struct record, field), sizeof(((struct record *)0)->field), true \
-	}
+#define NUMBER(record, name, field) FIELD(record, name, field, false, 1)
+#define TEXT(record, name, field) FIELD(record, name, field, true, 1)
 /* NOLINTBEGIN(bugprone-macro-parentheses): a field is none to be put in parentheses */
 #define IDENT(record, pid_name, start_name, field) \
 	NUMBER(record, pid_name, field.pid), NUMBER(record, start_name, field.start)
@@ -78,6 +77,9 @@ static const struct column survivor_columns[] = {
 	TEXT(stored_survivor, "reason", row.reason),
 	TEXT(stored_survivor, "state", row.state),
 	TEXT(stored_survivor, "stack", row.stack),
+	/* what a later schema brought stands at the end, as in a table that was altered */
+	FIELD(stored_survivor, "above_pid", row.above.pid, false, 2),
+	FIELD(stored_survivor, "above_start", row.above.start, false, 2),
 };
 
 const struct table table_event = { "event", "host, seq", event_columns, COUNT(event_columns),

@@ -29,6 +29,7 @@ struct column {
 	uint16_t offset;
 	uint16_t size; /* of a number, or of a text's field */
 	bool text;
+	uint8_t schema; /* the first that has it */
 };
 
 struct table {
