@@ -8,14 +8,27 @@
 #define PATH_DEPTH 40 /* components and mounts */
 #define PATH_ROOM 512 /* a longer path is told without its head, and matches no rule */
 
+/* A path on its way: where the climb is, and what it has found, built from its end; room behind it
+ * so that each read is within. */
+struct walk {
+	__u64 dentry, mount;
+	__u32 at;
+	char path[PATH_ROOM + 512];
+};
+
+/* Whose: a signal's programs may interrupt that of an exec. */
+enum walker { WALK_EXEC, WALK_SIGNAL, WALKS };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WALKS);
+	__type(key, __u32);
+	__type(value, struct walk);
+} walks SEC(".maps");
+
 struct exec_scratch {
 	struct record_exec record;
 	struct prefix_key key;
-	/* Where the walk up the path is. */
-	__u64 dentry, mount;
-	__u32 at;
-	/* The path, built from its end; room behind it so that each read is within. */
-	char path[PATH_ROOM + 512];
 };
 
 struct {
@@ -38,65 +51,69 @@ static __always_inline struct mount *mount_of(struct vfsmount *mnt)
  * mount. 0: that was the root. A global function with its state in a map: the verifier reads it
  * once, not for each of the steps and each of their outcomes.
  */
-__noinline int climb(void)
+__noinline int climb(__u32 walker)
 {
-	__u32 zero = 0, len, at;
-	struct exec_scratch *scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	struct walk *walk = bpf_map_lookup_elem(&walks, &walker);
 	struct dentry *dentry, *parent;
 	struct mount *mount, *outer;
+	__u32 len, at;
 	char *name;
 
-	if (!scratch)
+	if (!walk)
 		return 0;
-	dentry = (void *)scratch->dentry;
-	mount = (void *)scratch->mount;
+	dentry = (void *)walk->dentry;
+	mount = (void *)walk->mount;
 	parent = BPF_CORE_READ(dentry, d_parent);
 	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
 		outer = BPF_CORE_READ(mount, mnt_parent);
-		scratch->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
-		scratch->mount = (__u64)outer;
+		walk->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+		walk->mount = (__u64)outer;
 		return outer != mount;
 	}
 	len = BPF_CORE_READ(dentry, d_name.len) & 0xff;
-	at = scratch->at - len - 1;
+	at = walk->at - len - 1;
 	asm volatile("" : "+r"(at)); /* one register, so that the verifier sees it bounded */
 	if (at >= PATH_ROOM)
 		return 0;
-	name = &scratch->path[at];
+	name = &walk->path[at];
 	*name = '/';
 	bpf_probe_read_kernel(name + 1, len, BPF_CORE_READ(dentry, d_name.name));
-	scratch->at = at;
-	scratch->dentry = (__u64)parent;
+	walk->at = at;
+	walk->dentry = (__u64)parent;
 	return parent != dentry; /* of no tree: memfd and its kin */
 }
 
 /* The path from the root of the task's mount tree, as d_path() makes it; where it begins in
- * scratch->path. bpf_d_path() is not for these hooks. */
-static __always_inline __u32 read_path(struct exec_scratch *scratch, struct file *file)
+ * walk->path. bpf_d_path() is not for these hooks. */
+static __always_inline __u32 read_path(struct walk *walk, __u32 walker, struct file *file)
 {
-	scratch->dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-	scratch->mount = (__u64)mount_of(BPF_CORE_READ(file, f_path.mnt));
-	scratch->at = PATH_ROOM;
+	walk->dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+	walk->mount = (__u64)mount_of(BPF_CORE_READ(file, f_path.mnt));
+	walk->at = PATH_ROOM;
 	for (int i = 0; i < PATH_DEPTH; i++) {
-		if (!climb())
+		if (!climb(walker))
 			break;
 	}
-	return scratch->at;
+	return walk->at;
 }
 
-static __always_inline void read_exe(struct exec_scratch *scratch, struct task_struct *task)
+static __always_inline void read_exe(struct image_value *image, struct task_struct *task,
+				     __u32 walker)
 {
-	struct image_value *image = &scratch->record.image;
-	__u32 at = read_path(scratch, BPF_CORE_READ(task, mm, exe_file));
-	__u32 len = PATH_ROOM - at;
+	struct walk *walk = bpf_map_lookup_elem(&walks, &walker);
+	__u32 at, len;
 
+	if (!walk)
+		return;
+	at = read_path(walk, walker, BPF_CORE_READ(task, mm, exe_file));
+	len = PATH_ROOM - at;
 	if (at > PATH_ROOM)
 		return;
 	image->truncated = len > PATH_LEN - 1;
 	if (len > PATH_LEN - 1)
 		len = PATH_LEN - 1;
-	scratch->path[PATH_ROOM] = '\0';
-	bpf_probe_read_kernel(image->exe, PATH_LEN - 1, &scratch->path[at]);
+	walk->path[PATH_ROOM] = '\0';
+	bpf_probe_read_kernel(image->exe, PATH_LEN - 1, &walk->path[at]);
 	image->exe[PATH_LEN - 1] = '\0';
 	image->exe_len = (__u16)len;
 }
@@ -117,12 +134,13 @@ static __always_inline void read_args(struct image_value *image, struct task_str
 	image->args_len = (__u16)len;
 }
 
+/* Of the running process. */
 static __always_inline void read_image(struct image_value *image, struct task_struct *task)
 {
-	image->uid = task->cred->uid.val;
-	image->gid = task->cred->gid.val;
+	image->uid = BPF_CORE_READ(task, cred, uid.val);
+	image->gid = BPF_CORE_READ(task, cred, gid.val);
 	image->cgroup = bpf_get_current_cgroup_id();
-	bpf_probe_read_kernel_str(image->comm, sizeof(image->comm), task->comm);
+	BPF_CORE_READ_STR_INTO(&image->comm, task, comm);
 	read_args(image, task);
 }
 
@@ -216,7 +234,7 @@ static __always_inline int name_exec(struct task_struct *task)
 	record->provisional = 0;
 	if (member)
 		record->tree = member->tree;
-	read_exe(scratch, task);
+	read_exe(&record->image, task, WALK_EXEC);
 	root = member && bpf_map_lookup_elem(&trees, &who);
 	if (rules_are_there)
 		record->provisional = is_asked_for(scratch);

@@ -50,6 +50,14 @@ struct {
 	__type(value, struct senders);
 } senders SEC(".maps");
 
+/* The same of processes that are no members, as long as there is room. Not pinned. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct ident);
+	__type(value, struct senders);
+} strangers SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

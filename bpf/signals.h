@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* signals.h - who sends a fatal signal to a member. At signal_generate, current is the sender. */
+/* signals.h - who sends a fatal signal to whom. At signal_generate, current is the sender. */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
@@ -68,27 +68,14 @@ static __always_inline void note_sender(struct sender *sender, int sig, __u64 in
 			       group_leader, comm);
 }
 
-static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
-				       struct task_struct *task, int result)
+/* Whether it is news. */
+static __always_inline bool note_in(void *map, const struct ident *who, int sig,
+				    struct kernel_siginfo *info)
 {
 	struct senders noted = {};
-	struct senders *known;
-	struct ident who;
-	__u64 raw;
+	struct senders *known = bpf_map_lookup_elem(map, who);
+	__u64 raw = number_of(info);
 
-	if (sig < 1 || sig > 64 || (sig < 32 && HARMLESS >> sig & 1))
-		return 0;
-	if (result != TRACE_SIGNAL_DELIVERED && result != TRACE_SIGNAL_LOSE_INFO)
-		return 0;
-	who = ident_of(task);
-	if (!bpf_map_lookup_elem(&members, &who))
-		return 0;
-	if (sig != SIGKILL && !is_unhandled(task, sig))
-		return 0;
-	raw = number_of(info);
-	if (!mark_victim_has_task() && sig == SIGKILL && raw == 1)
-		note_kernel_kill(&who, task);
-	known = bpf_map_lookup_elem(&senders, &who);
 	if (known)
 		noted = *known;
 	if (sig != SIGKILL)
@@ -96,11 +83,35 @@ static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
 	else if (!noted.kill.signal)
 		note_sender(&noted.kill, sig, raw, info);
 	else
-		return 0;
-	if (bpf_map_update_elem(&senders, &who, &noted, BPF_ANY))
+		return false;
+	if (bpf_map_update_elem(map, who, &noted, BPF_ANY))
 		count(COUNTER_SENDERS_FULL);
 	else
 		count(COUNTER_SENDERS);
+	return true;
+}
+
+static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
+				       struct task_struct *task, int result)
+{
+	struct ident who;
+	bool news;
+
+	if (sig < 1 || sig > 64 || (sig < 32 && HARMLESS >> sig & 1))
+		return 0;
+	if (result != TRACE_SIGNAL_DELIVERED && result != TRACE_SIGNAL_LOSE_INFO)
+		return 0;
+	if (sig != SIGKILL && !is_unhandled(task, sig))
+		return 0;
+	who = ident_of(task);
+	if (!mark_victim_has_task() && sig == SIGKILL && number_of(info) == 1)
+		note_kernel_kill(&who, task);
+	if (bpf_map_lookup_elem(&members, &who))
+		news = note_in(&senders, &who, sig, info);
+	else
+		news = note_in(&strangers, &who, sig, info);
+	if (news)
+		tell_sender(&who, number_of(info), info);
 	return 0;
 }
 
@@ -118,19 +129,24 @@ int BPF_PROG(on_signal_again, int sig, struct kernel_siginfo *info, struct task_
 	return note_signal(sig, info, task, result);
 }
 
-static __always_inline void note_oom(const struct ident *who)
+static __always_inline void note_oom_in(void *map, const struct ident *who)
 {
 	struct senders noted = {};
-	struct senders *known;
+	struct senders *known = bpf_map_lookup_elem(map, who);
 
-	if (!bpf_map_lookup_elem(&members, who))
-		return;
-	known = bpf_map_lookup_elem(&senders, who);
 	if (known)
 		noted = *known;
 	noted.oom = 1;
-	if (bpf_map_update_elem(&senders, who, &noted, BPF_ANY))
+	if (bpf_map_update_elem(map, who, &noted, BPF_ANY))
 		count(COUNTER_SENDERS_FULL);
+}
+
+static __always_inline void note_oom(const struct ident *who)
+{
+	if (bpf_map_lookup_elem(&members, who))
+		note_oom_in(&senders, who);
+	else
+		note_oom_in(&strangers, who);
 }
 
 SEC("tp_btf/mark_victim")

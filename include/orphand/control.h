@@ -25,6 +25,8 @@
 #define CGROUP_LEN 256
 #define STATE_LEN 32
 #define STACK_LEN 1024
+#define ABOVE_LEN 1024
+#define FILTER_LEN 128
 
 enum control_type {
 	/* requests */
@@ -39,6 +41,9 @@ enum control_type {
 	CONTROL_DOCTOR,	   /* control_target, unused: FINDING rows */
 	CONTROL_ARM,
 	CONTROL_DISARM,
+	CONTROL_WHY, /* control_query: HOST, what is known of every process that had that pid: DEATH
+			rows; EVENT rows of its exits; INCIDENT rows, those of its own death with
+			all SURVIVOR rows, those it was a survivor of with that one */
 	/* answers */
 	CONTROL_END = 64,
 	CONTROL_HOST_ROW,
@@ -50,6 +55,7 @@ enum control_type {
 	CONTROL_COUNTER_ROW,
 	CONTROL_FINDING_ROW,
 	CONTROL_NOTE_ROW, /* a line for the user, before the END */
+	CONTROL_DEATH_ROW,
 };
 
 struct control_head {
@@ -72,15 +78,27 @@ struct control_target {
 	__u32 tree; /* 0: none; with both set, whichever of the two is there, the tree first */
 };
 
+/* Texts that are empty and numbers that are 0 ask for nothing. */
 struct control_query {
 	struct control_head head;
-	__u64 since;		  /* realtime ns, 0: from the oldest */
-	__u64 after;		  /* EVENTS: only sequence numbers above this */
-	__u32 limit;		  /* the newest so many, 0: all */
-	__u32 follow;		  /* EVENTS: go on until the client hangs up */
+	__u64 since;   /* realtime ns */
+	__u64 until;   /* realtime ns */
+	__u64 after;   /* EVENTS: only sequence numbers above this */
+	__u32 limit;   /* the newest so many */
+	__u32 follow;  /* EVENTS: go on until the client hangs up */
+	__u32 pid;     /* WHY */
+	__u32 tree;    /* EVENTS */
+	__u32 types;   /* EVENTS: bits, 1 << enum event_type */
+	__u32 by_user; /* INCIDENTS: uid is asked for */
+	__u32 uid;     /* of the root */
+	__u32 zero;
 	char id[INCIDENT_ID_LEN]; /* INCIDENTS: this one, or every one that begins so */
 	char rule[NAME_LEN];
 	char outcome[16];
+	/* INCIDENTS: a pid, or a glob of the path or the name of the program */
+	char root[FILTER_LEN];
+	char sender[FILTER_LEN];
+	char cgroup[FILTER_LEN]; /* a glob */
 };
 
 struct control_end {
@@ -259,6 +277,26 @@ struct control_survivor_row {
 	struct control_image image;
 };
 
+/* An end by a signal, of any process of the host. */
+struct control_death_row {
+	struct control_head head;
+	__u64 seq; /* from 1, of this daemon */
+	__u64 at;
+	struct ident who;
+	struct ident parent; /* at its death */
+	__u32 exit_code;     /* as wait(2) tells it */
+	__u32 kind;	     /* enum cause_kind */
+	__u32 origin;	     /* enum cause_origin */
+	__u32 tree;	     /* 0: it was no member */
+	__u32 vpid;
+	__u32 pid_ns;
+	struct sender sender; /* who is all zero: nobody */
+	struct control_image image;
+	struct control_image sender_image; /* as it sent the signal */
+	char above[ABOVE_LEN]; /* the sender's ancestors, parent first: a line "PID START UID COMM"
+				  each, its control characters as '?' */
+};
+
 struct control_counter_row {
 	struct control_head head;
 	char name[NAME_LEN];
@@ -287,7 +325,7 @@ struct control_note {
 RECORD_SIZE(control_head, 8);
 RECORD_SIZE(control_track, 96);
 RECORD_SIZE(control_target, 16);
-RECORD_SIZE(control_query, 144);
+RECORD_SIZE(control_query, 560);
 RECORD_SIZE(control_end, 256);
 RECORD_SIZE(control_host, 240);
 RECORD_SIZE(control_image, 1568);
@@ -296,6 +334,7 @@ RECORD_SIZE(control_proc_row, 1632);
 RECORD_SIZE(control_event_row, 1744);
 RECORD_SIZE(control_incident_row, 2104);
 RECORD_SIZE(control_survivor_row, 2792);
+RECORD_SIZE(control_death_row, 4296);
 RECORD_SIZE(control_counter_row, 80);
 RECORD_SIZE(control_finding_row, 320);
 RECORD_SIZE(control_note, 248);

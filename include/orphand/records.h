@@ -13,7 +13,7 @@
 #endif
 
 /* Raised with every change of a pinned map's key or value. */
-#define ORPHAND_LAYOUT 2
+#define ORPHAND_LAYOUT 3
 
 #define COMM_LEN 16
 #define NAME_LEN 64
@@ -63,7 +63,7 @@ struct senders {
 	struct sender kill;  /* the first SIGKILL */
 	struct sender other; /* the newest of the others that nobody handles */
 	__u32 oom;	     /* mark_victim was seen */
-	__u32 zero;
+	__u32 told;	     /* of a stranger: what it runs */
 };
 
 enum member_flags {
@@ -146,7 +146,11 @@ enum record_type {
 	RECORD_EXEC,
 	RECORD_EXIT,
 	RECORD_UNENTERED, /* a newborn for which "members" had no room; layout of RECORD_FORK */
-	RECORD_TYPES,
+	RECORD_TYPES,	  /* of those that no family can do without */
+	/* About ends by a signal, of any process of the host: */
+	RECORD_SENDER = RECORD_TYPES, /* who sends one */
+	RECORD_DYING,		      /* a stranger takes one; layout of RECORD_EXEC */
+	RECORD_STRANGER,	      /* and is gone; layout of RECORD_EXIT */
 };
 
 struct record {
@@ -192,6 +196,25 @@ struct record_exit {
 	struct death death;
 };
 
+/* One above a sender. */
+struct ancestor {
+	struct ident who;
+	__u32 uid;
+	__u32 zero;
+	char comm[COMM_LEN];
+};
+
+#define ANCESTORS 16
+
+/* Cut behind the last argument, as an exec's. */
+struct record_sender {
+	struct record head; /* who: the sender */
+	__u32 count;	    /* of those above it, its parent first, up to init */
+	__u32 zero;
+	struct ancestor above[ANCESTORS];
+	struct image_value image;
+};
+
 /* Losses are counted by type of record. */
 enum counter {
 	COUNTER_FORKS = 0, /* members entered */
@@ -209,6 +232,8 @@ enum counter {
 	COUNTER_TREES_FULL,
 	COUNTER_UNSETTLED, /* a parent's entry changed under every try to read it */
 	COUNTER_ARGS_UNREAD,
+	COUNTER_STRANGERS,	/* ends of strangers by a signal */
+	COUNTER_STRANGERS_LOST, /* records about such ends, and senders: the ring was half full */
 	COUNTERS,
 };
 
@@ -261,6 +286,8 @@ RECORD_SIZE(record_fork, 80);
 RECORD_SIZE(record_exec, 1400);
 RECORD_SIZE(prefix_key, 260);
 RECORD_SIZE(record_exit, 184);
+RECORD_SIZE(ancestor, 40);
+RECORD_SIZE(record_sender, 2000);
 RECORD_SIZE(task_row, 72);
 
 #endif

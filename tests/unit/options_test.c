@@ -196,7 +196,7 @@ Test(options, incident_ids_are_letters_and_digits)
 
 Test(options, unknown_things_are_refused)
 {
-	refuse(LINE("why", "5"), "'why'");
+	refuse(LINE("fly", "5"), "'fly'");
 	refuse(LINE("top"), "'top'");
 	refuse(LINE("show", "01JD", "--html", "f"), "'--html'");
 	refuse(LINE("list", "--store", "f"), "'--store'");

@@ -149,10 +149,38 @@ static struct control_survivor_row survivor(uint32_t pid)
 	};
 }
 
+static struct control_death_row death(uint32_t pid, uint64_t start)
+{
+	return (struct control_death_row){
+		.head = HEAD(CONTROL_DEATH_ROW, control_death_row),
+		.seq = 4,
+		.at = start + 5,
+		.who = { .start = start, .pid = pid },
+		.parent = { .start = 1, .pid = 4200 },
+		.exit_code = 0x8b,
+		.kind = CAUSE_CRASH,
+		.origin = ORIGIN_USER,
+		.tree = 17,
+		.vpid = 3,
+		.pid_ns = 4026531836,
+		.sender = { .who = { .start = 2, .pid = 4100 },
+			    .at = 77,
+			    .uid = 5,
+			    .code = -6,
+			    .signal = 11,
+			    .via = VIA_NOINFO,
+			    .comm = "platform" },
+		.image = image("/usr/bin/python3"),
+		.sender_image = image("/usr/bin/platform"),
+		.above = "4000 12 0 runner\n1 0 0 systemd\n",
+	};
+}
+
 /* ---- what comes out */
 
 struct rows {
-	size_t hosts, events, incidents, survivors;
+	size_t hosts, events, incidents, survivors, deaths;
+	struct control_death_row death;
 	struct control_event_row event;
 	struct control_incident_row incident;
 	struct control_survivor_row survivor[4];
@@ -176,6 +204,10 @@ static int take(void *context, const struct control_head *head)
 		snprintf(rows->ids + strlen(rows->ids), sizeof(rows->ids) - strlen(rows->ids), "%s",
 			 ((const struct control_incident_row *)head)->id);
 		rows->incidents++;
+		break;
+	case CONTROL_DEATH_ROW:
+		rows->death = *(const struct control_death_row *)head;
+		rows->deaths++;
 		break;
 	case CONTROL_SURVIVOR_ROW:
 	default:
@@ -246,6 +278,50 @@ Test(store, every_field_comes_out_as_it_went_in)
 	cr_expect_arr_eq(&rows.survivor[1], &in_survivor, sizeof(in_survivor));
 }
 
+static struct rows read_why(uint32_t pid)
+{
+	const struct control_query query = { .pid = pid };
+	autostore struct store *store = NULL;
+	struct rows rows = {};
+
+	cr_assert_eq(store__open(&store, path, error, sizeof(error)), 0, "%s", error);
+	cr_assert_eq(store__why(store, &query, take, &rows), 0);
+	return rows;
+}
+
+Test(store, tells_of_every_process_that_had_a_pid)
+{
+	struct control_death_row first = death(4242, 1), second = death(4242, 50);
+	struct control_event_row exit = event(3), fork = event(4);
+	struct store *store = create();
+	struct rows rows;
+
+	exit.type = EVENT_PROCESS_EXITED;
+	fork.type = EVENT_PROCESS_FORKED;
+	cr_assert_eq(store__put_death(store, &first), 0);
+	cr_assert_eq(store__put_death(store, &second), 0);
+	cr_assert_eq(store__put_death(store, &second), 0, "once");
+	cr_assert_eq(store__put_event(store, &exit), 0);
+	cr_assert_eq(store__put_event(store, &fork), 0);
+	put_incident(store, "01A", 50, 3);
+	cr_assert_eq(store__commit(store), 0);
+	store__close(store);
+	rows = read_why(4242);
+	cr_expect_eq(rows.deaths, 2);
+	cr_expect_arr_eq(&rows.death, &second, sizeof(second), "the newest last");
+	cr_expect_eq(rows.incidents, 1, "that it was the root of");
+	cr_expect_eq(rows.survivors, 3, "all of them");
+	rows = read_why(4243);
+	cr_expect_eq(rows.deaths + rows.incidents, 0);
+	cr_expect_eq(rows.events, 1, "its exit");
+	rows = read_why(5001);
+	cr_expect_eq(rows.incidents, 1, "that it was a survivor of");
+	cr_expect_eq(rows.survivors, 1, "itself");
+	cr_expect_eq(rows.survivor[0].who.pid, 5001);
+	rows = read_why(1);
+	cr_expect_eq(rows.deaths + rows.incidents + rows.events, 0);
+}
+
 Test(store, nothing_is_kept_twice)
 {
 	struct control_event_row row = event(3);
@@ -310,6 +386,58 @@ Test(store, is_asked_as_the_daemon_is)
 	cr_expect_str_eq(read_all(&query).ids, "01A01B02C");
 	text__copy(query.outcome, sizeof(query.outcome), "cleared");
 	cr_expect_str_eq(read_all(&query).ids, "");
+	*query.outcome = '\0';
+	query.until = 1000000000000000000 + 20 * NS_PER_SEC;
+	cr_expect_str_eq(read_all(&query).ids, "01A01B");
+	query.until = 0;
+	text__copy(query.root, sizeof(query.root), "/usr/bin/py*");
+	cr_expect_str_eq(read_all(&query).ids, "01A01B02C", "by the path");
+	text__copy(query.root, sizeof(query.root), "4242");
+	cr_expect_str_eq(read_all(&query).ids, "01A01B02C", "by the pid");
+	text__copy(query.root, sizeof(query.root), "4243");
+	cr_expect_str_eq(read_all(&query).ids, "");
+	*query.root = '\0';
+	text__copy(query.sender, sizeof(query.sender), "plat*");
+	cr_expect_str_eq(read_all(&query).ids, "01A01B02C", "by the name");
+	text__copy(query.sender, sizeof(query.sender), "job");
+	cr_expect_str_eq(read_all(&query).ids, "");
+	*query.sender = '\0';
+	text__copy(query.cgroup, sizeof(query.cgroup), "/jobs*");
+	cr_expect_str_eq(read_all(&query).ids, "01A01B02C");
+	text__copy(query.cgroup, sizeof(query.cgroup), "/other*");
+	cr_expect_str_eq(read_all(&query).ids, "");
+	*query.cgroup = '\0';
+	query.by_user = 1;
+	query.uid = 1000;
+	cr_expect_str_eq(read_all(&query).ids, "01A01B02C");
+	query.uid = 0;
+	cr_expect_str_eq(read_all(&query).ids, "");
+}
+
+Test(store, finds_events_by_time_type_and_tree)
+{
+	struct control_query query = {};
+	struct store *store = create();
+
+	for (uint64_t i = 1; i <= 10; i++) {
+		struct control_event_row row = event(i);
+
+		row.type = i % 2 ? EVENT_PROCESS_FORKED : EVENT_PROCESS_EXITED;
+		row.tree = i <= 5 ? 1 : 2;
+		cr_assert_eq(store__put_event(store, &row), 0);
+	}
+	cr_assert_eq(store__commit(store), 0);
+	store__close(store);
+	query.until = 1000000000000000000 + 4 * NS_PER_SEC;
+	cr_expect_eq(read_all(&query).events, 4);
+	query.types = 1U << EVENT_PROCESS_EXITED;
+	cr_expect_eq(read_all(&query).events, 2);
+	query.until = 0;
+	query.tree = 2;
+	cr_expect_eq(read_all(&query).events, 3);
+	query.limit = 1;
+	cr_expect_eq(read_all(&query).event.seq, 10, "the newest");
+	cr_expect_eq(read_all(&query).events, 1);
 }
 
 Test(store, the_old_goes)
@@ -411,6 +539,9 @@ Test(store, a_killed_writer_leaves_it_whole)
 			alarm(30);
 			write_for_ever(first, told);
 		}
+		/* Every other is killed as it begins, or before. */
+		for (int i = 0; round % 2 && atomic_load(told) == before && i < 10000; i++)
+			usleep(1000);
 		usleep((useconds_t)rand_r(&seed) % 20000); /* some moment; none is waited for */
 		kill(pid, SIGKILL);
 		cr_assert_eq(waitpid(pid, NULL, 0), pid);
@@ -484,6 +615,8 @@ static void make_schema_1(void)
 	store__close(store);
 	execute("ALTER TABLE survivor DROP COLUMN above_pid;"
 		"ALTER TABLE survivor DROP COLUMN above_start;"
+		"DROP TABLE death; DROP INDEX incident_pid; DROP INDEX survivor_pid;"
+		"DROP INDEX event_exit;"
 		"PRAGMA user_version = 1;");
 }
 

@@ -24,6 +24,18 @@ static int take(void *context, const struct control_head *row)
 	return listener->verdict != ROW_TAKEN || ferror(stdout);
 }
 
+static int ask(struct store *store, const struct control_query *query, struct listener *listener)
+{
+	switch (query->head.type) {
+	case CONTROL_EVENTS:
+		return store__events(store, query, take, listener);
+	case CONTROL_WHY:
+		return store__why(store, query, take, listener);
+	default:
+		return store__incidents(store, query, take, listener);
+	}
+}
+
 enum exit_status archive__ask(struct ctl *ctl, const struct control_query *query, client_row_fn *fn,
 			      void *data)
 {
@@ -37,8 +49,7 @@ enum exit_status archive__ask(struct ctl *ctl, const struct control_query *query
 		complain("%s", error);
 		return EXIT_FAILED;
 	}
-	err = query->head.type == CONTROL_EVENTS ? store__events(store, query, take, &listener)
-						 : store__incidents(store, query, take, &listener);
+	err = ask(store, query, &listener);
 	if (err < 0) {
 		complain("%s: %s", path, err == -EBADMSG ? "the store is broken" : strerror(-err));
 		return EXIT_FAILED;

@@ -127,6 +127,10 @@ enum exit_status cmd__events(struct ctl *ctl)
 	struct control_query query = {
 		CONTROL_REQUEST(control_query, CONTROL_EVENTS),
 		.since = ctl->options.since,
+		.until = ctl->options.until,
+		.limit = ctl->options.limit,
+		.tree = ctl->options.tree,
+		.types = ctl->options.types,
 		.follow = ctl->options.follow,
 	};
 	struct control_end end;

@@ -118,13 +118,19 @@ static enum exit_status ask(struct list *list)
 	struct control_query query = {
 		CONTROL_REQUEST(control_query, CONTROL_INCIDENTS),
 		.since = options->since,
+		.until = options->until,
 		.limit = options->limit,
+		.by_user = options->given & TAKES(USER) ? 1 : 0,
+		.uid = options->uid,
 	};
 	struct control_end end;
 	enum exit_status status;
 
 	text__copy(query.rule, sizeof(query.rule), options->rule);
 	text__copy(query.outcome, sizeof(query.outcome), options->outcome);
+	text__copy(query.root, sizeof(query.root), options->root);
+	text__copy(query.sender, sizeof(query.sender), options->sender);
+	text__copy(query.cgroup, sizeof(query.cgroup), options->cgroup);
 	status = client__ask_once(list->ctl, &query, take_row, list, &end);
 	if (status == EXIT_DONE && list->awaited && !ferror(stdout)) {
 		complain("the daemon kept back %" PRIu32

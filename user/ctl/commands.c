@@ -5,7 +5,9 @@
 
 #include "ctl/ctl.h"
 
-#define TAKES_FILTER (TAKES(SINCE) | TAKES(RULE) | TAKES(OUTCOME) | TAKES(LIMIT) | TAKES(STORE))
+#define TAKES_FILTER                                                                               \
+	(TAKES(SINCE) | TAKES(UNTIL) | TAKES(RULE) | TAKES(OUTCOME) | TAKES(LIMIT) | TAKES(ROOT) | \
+	 TAKES(SENDER) | TAKES(USER) | TAKES(CGROUP) | TAKES(STORE))
 
 const struct command commands[] = {
 	{ "run", "[OPTION...] -- CMD [ARG...]",
@@ -18,14 +20,18 @@ const struct command commands[] = {
 	  OPERAND_PID, 0 },
 	{ "list", "", "the trees: id, rule, root, age, members", cmd__list, OPERAND_NONE, 0 },
 	{ "tree", "TREE|PID", "one tree, drawn as a tree", cmd__tree, OPERAND_TARGET, 0 },
-	{ "events", "[--follow] [--since WHEN] [--store FILE]", "what happened, a line each",
-	  cmd__events, OPERAND_NONE, TAKES(FOLLOW) | TAKES(SINCE) | TAKES(STORE) },
-	{ "incidents", "[--since WHEN] [--rule NAME] [--outcome O] [--limit N] [--store FILE]",
-	  "who died, why, and what became of the survivors", cmd__incidents, OPERAND_NONE,
-	  TAKES_FILTER },
+	{ "events", "[--follow] [OPTION...]", "what happened, a line each", cmd__events,
+	  OPERAND_NONE,
+	  TAKES(FOLLOW) | TAKES(SINCE) | TAKES(UNTIL) | TAKES(TYPE) | TAKES(TREE) | TAKES(LIMIT) |
+		  TAKES(STORE) },
+	{ "incidents", "[OPTION...]", "who died, why, and what became of the survivors",
+	  cmd__incidents, OPERAND_NONE, TAKES_FILTER },
 	{ "show", "INCIDENT [--store FILE]",
 	  "one incident's story; the beginning of its id is enough", cmd__show, OPERAND_INCIDENT,
 	  TAKES(STORE) },
+	{ "why", "PID [--at WHEN] [--store FILE]",
+	  "how that process died, who sent the signal, and what it left behind", cmd__why,
+	  OPERAND_PID, TAKES(AT) | TAKES(STORE) },
 	{ "stats", "", "counters, latencies, map fill, losses", cmd__stats, OPERAND_NONE, 0 },
 	{ "doctor", "", "what this kernel offers, what is missing, and what each gap costs",
 	  cmd__doctor, OPERAND_NONE, 0 },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -171,6 +172,97 @@ static int take_since(struct parser *parser, const char *value)
 	return 0;
 }
 
+static int take_until(struct parser *parser, const char *value)
+{
+	if (clock__parse_when(value, parser->now, &parser->options->until))
+		return refuse(parser,
+			      "--until '%.80s' is no time; write 5m (ago) or 2026-11-22T12:00:00Z",
+			      value);
+	return 0;
+}
+
+static int take_at(struct parser *parser, const char *value)
+{
+	if (clock__parse_when(value, parser->now, &parser->options->at))
+		return refuse(parser,
+			      "--at '%.80s' is no time; write 5m (ago) or 2026-11-22T12:00:00Z",
+			      value);
+	return 0;
+}
+
+static int take_tree(struct parser *parser, const char *value)
+{
+	if (parse_number(value, UINT32_MAX, &parser->options->tree))
+		return refuse(parser, "--tree '%.80s' is no tree; write its number", value);
+	return 0;
+}
+
+/* "orphand.process.forked" or "process.forked" */
+static int type_of(const char *name, size_t len)
+{
+	for (int i = 0; i < EVENT_TYPES; i++) {
+		const char *known = json__event_name((uint32_t)i);
+
+		if ((strlen(known) == len && strncmp(known, name, len) == 0) ||
+		    (strlen(known + 8) == len && strncmp(known + 8, name, len) == 0))
+			return i;
+	}
+	return -EINVAL;
+}
+
+static int take_type(struct parser *parser, const char *value)
+{
+	for (const char *at = value;; at++) {
+		size_t len = strcspn(at, ",");
+		int type = type_of(at, len);
+
+		if (type < 0)
+			return refuse(parser,
+				      "--type '%.*s' is no type of event; write some of them, as "
+				      "process.exited,root.died",
+				      (int)(len > 80 ? 80 : len), at);
+		parser->options->types |= 1U << type;
+		at += len;
+		if (!*at)
+			return 0;
+	}
+}
+
+static int take_text(struct parser *parser, const char *option, const char *value, char *to)
+{
+	if (!*value || !text__copy(to, FILTER_LEN, value))
+		return refuse(parser, "--%s wants a text of at most %d bytes", option,
+			      FILTER_LEN - 1);
+	return 0;
+}
+
+static int take_root(struct parser *parser, const char *value)
+{
+	return take_text(parser, "root", value, parser->options->root);
+}
+
+static int take_sender(struct parser *parser, const char *value)
+{
+	return take_text(parser, "sender", value, parser->options->sender);
+}
+
+static int take_cgroup(struct parser *parser, const char *value)
+{
+	return take_text(parser, "cgroup", value, parser->options->cgroup);
+}
+
+static int take_user(struct parser *parser, const char *value)
+{
+	const struct passwd *user = getpwnam(value);
+
+	if (user)
+		parser->options->uid = user->pw_uid;
+	else if (strcmp(value, "0") != 0 && parse_number(value, UINT32_MAX, &parser->options->uid))
+		return refuse(parser, "--user '%.80s' is no user here; write a name or a uid",
+			      value);
+	return 0;
+}
+
 static int take_rule(struct parser *parser, const char *value)
 {
 	if (!*value || has_control(value) ||
@@ -241,6 +333,17 @@ static const struct {
 	[OPTION_OUTCOME] = { "outcome", "O", "only cleared, stuck, spared, observed or braked",
 			     take_outcome },
 	[OPTION_LIMIT] = { "limit", "N", "only the newest so many", take_limit },
+	[OPTION_UNTIL] = { "until", "WHEN", "nothing newer", take_until },
+	[OPTION_TYPE] = { "type", "TYPE,...", "only such events: process.exited,root.died",
+			  take_type },
+	[OPTION_TREE] = { "tree", "TREE", "only of this tree", take_tree },
+	[OPTION_ROOT] = { "root", "PID|GLOB", "only with this root, by its pid, path or name",
+			  take_root },
+	[OPTION_SENDER] = { "sender", "PID|GLOB", "only with this sender of the signal",
+			    take_sender },
+	[OPTION_USER] = { "user", "USER", "only roots of this user", take_user },
+	[OPTION_CGROUP] = { "cgroup", "GLOB", "only roots in such a control group", take_cgroup },
+	[OPTION_AT] = { "at", "WHEN", "as it was then", take_at },
 	[OPTION_STORE] = { "store", "FILE", "ask this store, and no daemon", take_store },
 };
 

@@ -25,6 +25,14 @@ enum option {
 	OPTION_OUTCOME,
 	OPTION_LIMIT,
 	OPTION_STORE,
+	OPTION_UNTIL,
+	OPTION_TYPE,
+	OPTION_TREE,
+	OPTION_ROOT,
+	OPTION_SENDER,
+	OPTION_USER,
+	OPTION_CGROUP,
+	OPTION_AT,
 	OPTIONS,
 };
 
@@ -63,8 +71,16 @@ struct options {
 	char **argv; /* run: the program and its arguments, a NULL behind them */
 	/* track, spare, untrack, tree */
 	uint32_t number;
-	/* events, incidents, show */
+	/* events, incidents, show, why */
 	uint64_t since;
+	uint64_t until;
+	uint64_t at; /* 0: not given */
+	uint32_t tree;
+	uint32_t types; /* bits: 1 << enum event_type */
+	uint32_t uid;	/* where USER is given */
+	char root[FILTER_LEN];
+	char sender[FILTER_LEN];
+	char cgroup[FILTER_LEN];
 	uint32_t limit;
 	char rule[NAME_LEN];
 	char outcome[16];

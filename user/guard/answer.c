@@ -10,10 +10,12 @@
 #include "base/text.h"
 #include "guard/brake.h"
 #include "guard/client.h"
+#include "guard/coroner.h"
 #include "guard/ender.h"
 #include "guard/strike.h"
 #include "guard/stream.h"
 #include "guard/tracker.h"
+#include "model/filter.h"
 #include "model/policy.h"
 
 struct control_host answer__host(struct guard *guard)
@@ -243,11 +245,19 @@ static void answer_tree(struct client *client, const struct control_target *targ
 
 /* ---- what happened */
 
+static bool is_asked_for(const struct client *client, const struct control_query *query,
+			 const struct event *event)
+{
+	return client__may_see(client, event->owner) &&
+	       filter__takes_event(query, event->at + (uint64_t)guard__realtime(client->guard),
+				   event->type, event->tree);
+}
+
 static void send_event(struct client *client, const struct event *event)
 {
 	struct control_event_row row = {};
 
-	if (!client__may_see(client, event->owner))
+	if (!is_asked_for(client, &client->query, event))
 		return;
 	event__fill(event, &row);
 	client__send(client, &row, CONTROL_EVENT_ROW, sizeof(row));
@@ -268,15 +278,11 @@ static uint64_t first_event(const struct client *client, const struct control_qu
 {
 	const struct journal *journal = &client->guard->journal;
 	uint64_t seq = journal__first(journal), seen = 0;
-	uint64_t offset = (uint64_t)guard__realtime(client->guard);
-	uint64_t since = query->since > offset ? query->since - offset : 0;
 
 	if (query->after >= seq)
 		seq = query->after + 1;
-	while (since && seq <= journal->last && journal__event(journal, seq)->at < since)
-		seq++;
 	for (uint64_t at = journal->last; query->limit && at >= seq; at--) {
-		seen += client__may_see(client, journal__event(journal, at)->owner);
+		seen += is_asked_for(client, query, journal__event(journal, at));
 		if (seen == query->limit)
 			return at;
 	}
@@ -289,6 +295,7 @@ static void answer_events(struct client *client, const struct control_query *que
 	uint64_t seq = first_event(client, query);
 
 	send_host(client);
+	client->query = *query;
 	if (query->follow) {
 		client->follows = true;
 		client->next_event = seq;
@@ -303,32 +310,50 @@ static void answer_events(struct client *client, const struct control_query *que
 static bool matches(const struct client *client, const struct control_query *query,
 		    const struct incident *incident)
 {
+	uint64_t time = incident->opened + (uint64_t)guard__realtime(client->guard);
+	const struct sender *sender = &incident->death.sender;
+	const struct image *image = incident->image;
+
 	if (!client__may_see(client, incident->owner))
 		return false;
-	if (query->since &&
-	    incident->opened + (uint64_t)guard__realtime(client->guard) < query->since)
+	if (time < query->since || (query->until && time > query->until))
 		return false;
 	if (*query->rule && strcmp(query->rule, incident->rule) != 0)
 		return false;
-	if (*query->outcome &&
-	    strcmp(query->outcome, incident_outcome__name(incident__outcome(incident))) != 0)
+	if (*query->outcome && filter__outcome(query->outcome) != (int)incident__outcome(incident))
 		return false;
-	return strncasecmp(query->id, incident->id, strlen(query->id)) == 0;
+	if (query->by_user && query->uid != (image ? image->uid : incident->death.uid))
+		return false;
+	return strncasecmp(query->id, incident->id, strlen(query->id)) == 0 &&
+	       filter__names(query->root, incident->death.who.pid, image ? image->exe : "",
+			     image ? image->comm : "") &&
+	       filter__names(query->sender, sender->who.pid, incident->sender_exe, sender->comm) &&
+	       filter__matches(query->cgroup, image ? image->cgroup : "");
+}
+
+static void send_survivor(struct client *client, const struct fate *fate)
+{
+	struct control_survivor_row row = {};
+
+	fate__fill(fate, &row);
+	client__send(client, &row, CONTROL_SURVIVOR_ROW, sizeof(row));
+}
+
+static void send_incident_row(struct client *client, const struct incident *incident)
+{
+	struct control_incident_row row = {};
+
+	incident__fill(incident, &row);
+	client__send(client, &row, CONTROL_INCIDENT_ROW, sizeof(row));
 }
 
 static void send_incident(struct client *client, const struct incident *incident)
 {
-	struct control_incident_row row = {};
 	const struct fate *fate;
 
-	incident__fill(incident, &row);
-	client__send(client, &row, CONTROL_INCIDENT_ROW, sizeof(row));
-	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
-		struct control_survivor_row survivor = {};
-
-		fate__fill(fate, &survivor);
-		client__send(client, &survivor, CONTROL_SURVIVOR_ROW, sizeof(survivor));
-	}
+	send_incident_row(client, incident);
+	TAILQ_FOREACH(fate, &incident->fates, of_incident)
+		send_survivor(client, fate);
 }
 
 static void answer_incidents(struct client *client, struct control_query *query)
@@ -336,9 +361,7 @@ static void answer_incidents(struct client *client, struct control_query *query)
 	const struct incident *incident;
 	uint32_t skip = 0;
 
-	query->id[sizeof(query->id) - 1] = '\0';
-	query->rule[sizeof(query->rule) - 1] = '\0';
-	query->outcome[sizeof(query->outcome) - 1] = '\0';
+	query__close(query);
 	TAILQ_FOREACH(incident, &client->guard->journal.incidents, all)
 		skip += query->limit && matches(client, query, incident);
 	skip = skip > query->limit ? skip - query->limit : 0; /* the newest so many */
@@ -350,6 +373,72 @@ static void answer_incidents(struct client *client, struct control_query *query)
 			skip--;
 		else
 			send_incident(client, incident);
+	}
+	client__end(client, 0, 0, "");
+}
+
+/* ---- how a process ended */
+
+static void send_deaths(struct client *client, uint32_t pid)
+{
+	for (uint64_t seq = coroner__first(client->guard); seq <= coroner__last(client->guard);
+	     seq++) {
+		const struct obituary *obituary = coroner__obituary(client->guard, seq);
+		struct control_death_row row = {};
+
+		if (obituary->death.who.pid != pid || !client__may_see(client, obituary->death.uid))
+			continue;
+		obituary__fill(obituary, &row);
+		client__send(client, &row, CONTROL_DEATH_ROW, sizeof(row));
+	}
+}
+
+static void send_exits(struct client *client, uint32_t pid)
+{
+	const struct journal *journal = &client->guard->journal;
+
+	client->query = (struct control_query){ .types = 1U << EVENT_PROCESS_EXITED };
+	for (uint64_t seq = journal__first(journal); seq <= journal->last; seq++) {
+		if (journal__event(journal, seq)->who.pid == pid)
+			send_event(client, journal__event(journal, seq));
+	}
+}
+
+static void send_survivals(struct client *client, const struct incident *incident, uint32_t pid)
+{
+	const struct fate *fate;
+	bool told = false;
+
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
+		if (fate->who.pid != pid)
+			continue;
+		if (!told)
+			send_incident_row(client, incident);
+		told = true;
+		send_survivor(client, fate);
+	}
+}
+
+static void answer_why(struct client *client, const struct control_query *query)
+{
+	const struct incident *incident;
+
+	if (client->foreign_pids) {
+		client__end(
+			client, -EPERM, 0,
+			"you live in another PID namespace, where pids are others; ask from the host's");
+		return;
+	}
+	send_host(client);
+	send_deaths(client, query->pid);
+	send_exits(client, query->pid);
+	TAILQ_FOREACH(incident, &client->guard->journal.incidents, all) {
+		if (!client__may_see(client, incident->owner))
+			continue;
+		if (incident->death.who.pid == query->pid)
+			send_incident(client, incident);
+		else
+			send_survivals(client, incident, query->pid);
 	}
 	client__end(client, 0, 0, "");
 }
@@ -383,6 +472,8 @@ static const char *const counter_names[COUNTERS] = {
 	[COUNTER_TREES_FULL] = "trees_full",
 	[COUNTER_UNSETTLED] = "parents_unsettled",
 	[COUNTER_ARGS_UNREAD] = "args_unread",
+	[COUNTER_STRANGERS] = "strangers_ended",
+	[COUNTER_STRANGERS_LOST] = "strangers_lost",
 };
 
 static void answer_stats(struct client *client)
@@ -501,6 +592,7 @@ static size_t size_of(enum control_type type)
 		return sizeof(struct control_track);
 	case CONTROL_EVENTS:
 	case CONTROL_INCIDENTS:
+	case CONTROL_WHY:
 		return sizeof(struct control_query);
 	case CONTROL_UNTRACK:
 	case CONTROL_SPARE:
@@ -553,6 +645,9 @@ static void dispatch(struct client *client, const struct control_head *request)
 		break;
 	case CONTROL_INCIDENTS:
 		answer_incidents(client, (struct control_query *)request);
+		break;
+	case CONTROL_WHY:
+		answer_why(client, (const struct control_query *)request);
 		break;
 	case CONTROL_STATS:
 		answer_stats(client);

@@ -23,7 +23,8 @@ struct client {
 	bool closing;	   /* to be closed once all is sent */
 	bool cut;	   /* an answer did not fit */
 	bool follows;
-	uint64_t next_event; /* sequence number, for who follows */
+	uint64_t next_event;	    /* sequence number, for who follows */
+	struct control_query query; /* which events it asked for */
 	STAILQ_HEAD(packets, packet) queue;
 	size_t queued;
 };

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "guard/announce.h"
 #include "guard/brake.h"
+#include "guard/coroner.h"
 #include "guard/ender.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
@@ -277,10 +278,13 @@ int ender__init(struct guard *guard)
 static void complete(struct guard *guard, struct incident *incident)
 {
 	const struct sender *sender = &incident->death.sender;
+	const struct culprit *culprit = coroner__culprit(guard, sender->who);
 	struct event *event;
 	struct fate *fate;
 
-	if (sender->who.pid && procfs__is(sender->who))
+	if (culprit && culprit->image)
+		text__copy(incident->sender_exe, sizeof(incident->sender_exe), culprit->image->exe);
+	else if (sender->who.pid && procfs__is(sender->who))
 		procfs__exe(sender->who.pid, incident->sender_exe, sizeof(incident->sender_exe));
 	event = tell(guard, EVENT_INCIDENT_OPENED, incident->opened, incident, incident->image);
 	event->who = incident->death.who;

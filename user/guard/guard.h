@@ -23,6 +23,7 @@ struct guard {
 	struct journal journal;
 	sd_event *loop;
 	struct control *control;
+	struct coroner *coroner;
 	struct stream *stream;		      /* to the recorder; NULL: there is none */
 	struct control_finding_row *findings; /* what doctor found the first time */
 	size_t finding_count;

@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "guard/cgroups.h"
+#include "guard/coroner.h"
 #include "guard/ender.h"
 #include "guard/intake.h"
 #include "guard/outside.h"
@@ -83,16 +85,29 @@ static void take_out(struct guard *guard, struct proc *proc, const struct death 
 	family__drop_proc(guard->family, proc);
 }
 
+/* Whether the daemon did it, as an incident tells. */
+static bool is_ours(const struct proc *proc, const struct death *death)
+{
+	const struct fate *fate = proc ? SLIST_FIRST(&proc->fates) : NULL;
+
+	return fate && fate->first.at && death->sender.who.pid == (uint32_t)getpid();
+}
+
 void intake__death(struct guard *guard, const struct death *death)
 {
 	struct proc *proc = family__proc(guard->family, death->who);
 	struct tree *root_of = family__tree(guard->family, death->who);
 	struct tree *tree = root_of ? root_of : proc ? proc->tree : NULL;
 	bool covered = proc && ender__is_covered(proc);
+	bool ours = is_ours(proc, death);
+	struct image *image;
+	uint32_t id;
 	bool recorded = root_of || (proc && proc->flags & MEMBER_ANY), acted = false;
 
 	if (!proc && (!root_of || root_of->incident || root_of->released))
 		return; /* told already */
+	image = image__ref(proc ? proc->image : root_of->image);
+	id = tree->id;
 	if (proc)
 		ender__gone(guard, proc, death);
 	if (root_of) { /* out first: the dead is no survivor of its own death */
@@ -106,6 +121,9 @@ void intake__death(struct guard *guard, const struct death *death)
 	if (recorded && !acted)
 		kernel__forget_death(guard->kernel, death->who);
 	tracker__settle(guard, tree);
+	if (!ours)
+		coroner__member(guard, death, id, image);
+	image__put(image);
 }
 
 /* Without a record of the death: a SIGKILL that was delivered is one that killed. */
@@ -291,6 +309,11 @@ void intake__record(void *context, const struct record *record)
 		break;
 	case RECORD_EXIT:
 		intake__death(guard, &((const struct record_exit *)record)->death);
+		break;
+	case RECORD_SENDER:
+	case RECORD_DYING:
+	case RECORD_STRANGER:
+		coroner__record(guard, record);
 		break;
 	default:
 		break;

@@ -283,6 +283,7 @@ static void find_maps(struct kernel *kernel)
 	kernel->watches_execs = &skel->bss->rules_are_there;
 	kernel->stack = skel->progs.stack;
 	kernel->stack_of = &skel->bss->stack_of;
+	kernel->guard = &skel->bss->guard_ident;
 }
 
 /*
@@ -403,10 +404,24 @@ int kernel__open(struct kernel **out, const struct config *config, char *error, 
 	return 0;
 }
 
+/* For the programs to know our signals by. */
+static int tell_who_we_are(struct kernel *kernel)
+{
+	autofree struct task_row *row = NULL;
+	size_t count;
+	int err = kernel__census(kernel, (uint32_t)getpid(), &row, &count);
+
+	if (!err)
+		*kernel->guard = row->who;
+	return err;
+}
+
 int kernel__attach(struct kernel *kernel, char *error, size_t size)
 {
-	int err = attach_all(kernel);
+	int err = tell_who_we_are(kernel);
 
+	if (!err)
+		err = attach_all(kernel);
 	*error = '\0';
 	if (err)
 		explain(err, error, size);

@@ -14,6 +14,7 @@ struct kernel {
 	int members, trees, condemned, deaths, images, counters, prefixes, senders;
 	bool *watches_execs; /* in the programs' own memory */
 	uint32_t *stack_of;
+	struct ident *guard;
 	int state;		 /* not one of the programs' maps: ours, -1 until it is there */
 	uint32_t prefixes_round; /* of the rules: what an earlier one has put goes */
 	int lock;		 /* on the folder of pins */

@@ -17,6 +17,7 @@
 #include "guard/brake.h"
 #include "guard/confine.h"
 #include "guard/control.h"
+#include "guard/coroner.h"
 #include "guard/ender.h"
 #include "guard/guard.h"
 #include "guard/intake.h"
@@ -334,6 +335,8 @@ static int start(struct guard *guard, char *error, size_t size)
 	guard->family = family__new(PID_MAX_LIMIT);
 	err = guard->family ? journal__init(&guard->journal) : -ENOMEM;
 	if (!err)
+		err = coroner__init(guard);
+	if (!err)
 		err = sd_event_default(&guard->loop);
 	if (err >= 0)
 		err = add_signals(guard);
@@ -389,6 +392,7 @@ static void stop(struct guard *guard)
 	sd_event_source_disable_unref(guard->pause_timer);
 	kernel__close(guard->kernel, unwatched && !brake__is_open(guard)); /* which stays open */
 	journal__free(&guard->journal);
+	coroner__free(guard);
 	family__free(guard->family);
 	config__free(&guard->config);
 	sd_event_unref(guard->loop);

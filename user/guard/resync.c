@@ -112,10 +112,8 @@ static struct image *image_in_map(struct guard *guard, struct ident root)
 
 	if (kernel__image(guard->kernel, root, &value) || value.args_len > ARGS_LEN)
 		return NULL;
-	value.exe[PATH_LEN - 1] = '\0';
 	cgroups__path(value.cgroup, cgroup, sizeof(cgroup));
-	return image__new(value.uid, value.gid, value.comm, value.exe, value.args, value.args_len,
-			  cgroup);
+	return image__of_value(&value, cgroup);
 }
 
 /* What the root ran, when it is no more there to be asked. */

@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "guard/client.h"
+#include "guard/coroner.h"
 #include "guard/stream.h"
 #include "guard/tracker.h"
 #include "recorder/recorder.h"
@@ -29,6 +30,7 @@ struct stream {
 	sd_event_source *io, *word, *turn;
 	unsigned rows; /* of this turn */
 	uint64_t next_event;
+	uint64_t next_death;
 	int64_t realtime; /* as the recorder was told */
 	bool told_host;
 	bool full;		    /* until the socket takes more */
@@ -160,11 +162,31 @@ static bool send_events(struct guard *guard)
 	return true;
 }
 
+static bool send_deaths(struct guard *guard)
+{
+	struct stream *stream = guard->stream;
+	uint64_t first = coroner__first(guard);
+
+	if (stream->next_death < first) {
+		stream->dropped += first - stream->next_death;
+		stream->next_death = first;
+	}
+	for (; stream->next_death <= coroner__last(guard); stream->next_death++) {
+		struct control_death_row row = {};
+
+		obituary__fill(coroner__obituary(guard, stream->next_death), &row);
+		if (!send_row(stream, &row, CONTROL_DEATH_ROW, sizeof(row)))
+			return false;
+	}
+	return true;
+}
+
 /* Whether all is sent. */
 static bool send_all(struct guard *guard, unsigned rows)
 {
 	guard->stream->rows = rows;
-	return send_host(guard, guard->stream) && send_incidents(guard) && send_events(guard);
+	return send_host(guard, guard->stream) && send_incidents(guard) && send_deaths(guard) &&
+	       send_events(guard);
 }
 
 static int on_turn(sd_event_source *source, void *data)
@@ -215,6 +237,7 @@ static int on_word(sd_event_source *source, int fd, uint32_t events, void *data)
 		struct incident *incident;
 
 		stream->next_event = 1;
+		stream->next_death = 1;
 		TAILQ_FOREACH(incident, &guard->journal.incidents, all)
 			journal__unsent(&guard->journal, incident);
 	}
@@ -256,6 +279,7 @@ void stream__start(struct guard *guard)
 	if (!stream)
 		return;
 	stream->next_event = 1;
+	stream->next_death = 1;
 	stream->keeper = keeper__start(&settings, &stream->fd, &word);
 	err = stream->keeper < 0 ? stream->keeper : listen_to(guard, stream, word);
 	if (err < 0) {

@@ -36,6 +36,15 @@ struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const cha
 	return image;
 }
 
+struct image *image__of_value(const struct image_value *value, const char *cgroup)
+{
+	char exe[PATH_LEN];
+
+	text__copy(exe, sizeof(exe), value->exe);
+	return image__new(value->uid, value->gid, value->comm, exe, value->args, value->args_len,
+			  cgroup);
+}
+
 struct image *image__ref(struct image *image)
 {
 	if (image)

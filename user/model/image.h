@@ -28,6 +28,9 @@ struct image {
 struct image *image__new(uint32_t uid, uint32_t gid, const char *comm, const char *exe,
 			 const char *args, size_t args_len, const char *cgroup);
 
+/* The same of what a map or a record has. */
+struct image *image__of_value(const struct image_value *value, const char *cgroup);
+
 struct image *image__ref(struct image *image);
 void image__put(struct image *image);
 

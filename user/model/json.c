@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "model/incident.h"
 #include "model/json.h"
+#include "model/obituary.h"
 #include "model/place.h"
 #include "model/policy.h"
 
@@ -291,37 +292,53 @@ static struct json_object *make_root(const struct json_context *context,
 	return finish(&maker);
 }
 
+static void put_sender(struct maker *maker, const struct json_context *context,
+		       const struct sender *sender, const char exe[static PATH_LEN])
+{
+	put_number(maker, "pid", sender->who.pid);
+	put_field(maker, "comm", sender->comm);
+	put(maker, "exe", json__text(exe, PATH_LEN));
+	put_number(maker, "uid", sender->uid);
+	put_user(maker, "user", context, sender->uid);
+}
+
 static struct json_object *make_sender(const struct json_context *context,
 				       const struct control_incident_row *row)
 {
 	struct maker maker = begin();
 
-	put_number(&maker, "pid", row->sender.who.pid);
-	put_field(&maker, "comm", row->sender.comm);
-	put_field(&maker, "exe", row->sender_exe);
-	put_number(&maker, "uid", row->sender.uid);
-	put_user(&maker, "user", context, row->sender.uid);
+	put_sender(&maker, context, &row->sender, row->sender_exe);
 	return finish(&maker);
 }
 
-static struct json_object *make_cause(const struct json_context *context,
-				      const struct control_incident_row *row)
+/* sender is taken over; NULL when there is none. */
+static struct json_object *make_cause(uint32_t kind, uint32_t origin, uint32_t exit_code,
+				      bool has_sender, struct json_object *sender)
 {
 	struct maker maker = begin();
 
-	put_text(&maker, "kind", cause__name(row->kind));
-	put_exit_signal(&maker, "signal", row->exit_code);
-	if (row->exit_code & 0x7f)
+	put_text(&maker, "kind", cause__name(kind));
+	put_exit_signal(&maker, "signal", exit_code);
+	if (exit_code & 0x7f)
 		put_null(&maker, "exit_code");
 	else
-		put_number(&maker, "exit_code", (row->exit_code >> 8) & 0xff);
-	put_bool(&maker, "core", row->exit_code & 0x80);
-	put_text(&maker, "origin", origin__name(row->origin));
-	if (row->sender.who.pid)
-		put(&maker, "sender", make_sender(context, row));
+		put_number(&maker, "exit_code", (exit_code >> 8) & 0xff);
+	put_bool(&maker, "core", exit_code & 0x80);
+	put_text(&maker, "origin", origin__name(origin));
+	if (has_sender)
+		put(&maker, "sender", sender);
 	else
 		put_null(&maker, "sender");
 	return finish(&maker);
+}
+
+static struct json_object *make_incident_cause(const struct json_context *context,
+					       const struct control_incident_row *row)
+{
+	bool known = row->sender.who.pid;
+
+	return make_cause(row->kind, row->origin, row->exit_code, known,
+			  known ? make_sender(context, row) : NULL);
 }
 
 struct json_object *json__incident(const struct json_context *context,
@@ -340,7 +357,7 @@ struct json_object *json__incident(const struct json_context *context,
 	put_time(&maker, "opened", context, row->opened);
 	put_time_or_null(&maker, "closed", context, row->open ? 0 : row->closed);
 	put(&maker, "root", make_root(context, row));
-	put(&maker, "cause", make_cause(context, row));
+	put(&maker, "cause", make_incident_cause(context, row));
 	put(&maker, "survivors", json_object_new_array());
 	put_number(&maker, "reaction_ns", row->reaction_ns);
 	put_number(&maker, "clear_ns", row->clear_ns);
@@ -409,6 +426,69 @@ int json__add_survivor(struct json_object *incident, const struct json_context *
 		return 0;
 	json_object_put(survivor);
 	return -ENOMEM;
+}
+
+/* ---- deaths */
+
+static struct json_object *make_ancestor(const struct json_context *context,
+					 const struct ancestor *ancestor)
+{
+	struct maker maker = begin();
+
+	put_number(&maker, "pid", ancestor->who.pid);
+	put_time(&maker, "start", context, ancestor->who.start);
+	put_field(&maker, "comm", ancestor->comm);
+	put_number(&maker, "uid", ancestor->uid);
+	put_user(&maker, "user", context, ancestor->uid);
+	return finish(&maker);
+}
+
+static struct json_object *make_above(const struct json_context *context, const char *above)
+{
+	struct json_object *array = json_object_new_array();
+	struct ancestor ancestor;
+
+	while (array && above__next(&above, &ancestor)) {
+		if (!append(array, make_ancestor(context, &ancestor))) {
+			json_object_put(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static struct json_object *make_known_sender(const struct json_context *context,
+					     const struct control_death_row *row)
+{
+	struct maker maker = begin();
+
+	put_sender(&maker, context, &row->sender, row->sender_image.exe);
+	put_time(&maker, "start", context, row->sender.who.start);
+	put(&maker, "args", args_of_image(&row->sender_image));
+	put_field(&maker, "cgroup", row->sender_image.cgroup);
+	put_place(&maker, &row->sender_image);
+	put(&maker, "parents", make_above(context, row->above));
+	return finish(&maker);
+}
+
+struct json_object *json__death(const struct json_context *context,
+				const struct control_death_row *row)
+{
+	struct maker maker = begin();
+	bool known = row->sender.who.pid;
+
+	put_number(&maker, "pid", row->who.pid);
+	put_time(&maker, "start", context, row->who.start);
+	put_time(&maker, "ended", context, row->at);
+	put_number(&maker, "parent_pid", row->parent.pid);
+	put_number(&maker, "vpid", row->vpid);
+	put_number(&maker, "pid_ns", row->pid_ns);
+	put_image(&maker, context, &row->image);
+	put_number(&maker, "tree", row->tree);
+	put(&maker, "cause",
+	    make_cause(row->kind, row->origin, row->exit_code, known,
+		       known ? make_known_sender(context, row) : NULL));
+	return finish(&maker);
 }
 
 /* ---- events: what is not known is left out */

@@ -32,6 +32,10 @@ struct json_object *json__incident(const struct json_context *context,
 int json__add_survivor(struct json_object *incident, const struct json_context *context,
 		       const struct control_survivor_row *row);
 
+/* How a process ended, and who sent the signal. */
+struct json_object *json__death(const struct json_context *context,
+				const struct control_death_row *row);
+
 struct json_object *json__event(const struct json_context *context,
 				const struct control_event_row *row);
 struct json_object *json__tree(const struct json_context *context,

@@ -39,6 +39,12 @@ static const struct string_field string_fields[] = {
 	FIELD(CONTROL_SURVIVOR_ROW, control_survivor_row, state),
 	FIELD(CONTROL_SURVIVOR_ROW, control_survivor_row, stack),
 	IMAGE_FIELDS(CONTROL_SURVIVOR_ROW, control_survivor_row),
+	FIELD(CONTROL_DEATH_ROW, control_death_row, sender.comm),
+	FIELD(CONTROL_DEATH_ROW, control_death_row, above),
+	IMAGE_FIELDS(CONTROL_DEATH_ROW, control_death_row),
+	FIELD(CONTROL_DEATH_ROW, control_death_row, sender_image.comm),
+	FIELD(CONTROL_DEATH_ROW, control_death_row, sender_image.exe),
+	FIELD(CONTROL_DEATH_ROW, control_death_row, sender_image.cgroup),
 	FIELD(CONTROL_COUNTER_ROW, control_counter_row, name),
 	FIELD(CONTROL_FINDING_ROW, control_finding_row, name),
 	FIELD(CONTROL_FINDING_ROW, control_finding_row, text),
@@ -62,6 +68,8 @@ static size_t size_of(uint16_t type)
 		return sizeof(struct control_incident_row);
 	case CONTROL_SURVIVOR_ROW:
 		return sizeof(struct control_survivor_row);
+	case CONTROL_DEATH_ROW:
+		return sizeof(struct control_death_row);
 	case CONTROL_COUNTER_ROW:
 		return sizeof(struct control_counter_row);
 	case CONTROL_FINDING_ROW:
@@ -86,6 +94,8 @@ static const struct control_image *image_of(const union row *record)
 		return &record->incident.image;
 	case CONTROL_SURVIVOR_ROW:
 		return &record->survivor.image;
+	case CONTROL_DEATH_ROW:
+		return &record->death.image;
 	default:
 		return NULL;
 	}
@@ -106,5 +116,8 @@ bool row__is_well_formed(const struct control_head *head, size_t size)
 			return false;
 	}
 	image = image_of(record);
+	if (record->head.type == CONTROL_DEATH_ROW &&
+	    record->death.sender_image.args_len > ARGS_LEN)
+		return false;
 	return !image || image->args_len <= ARGS_LEN;
 }

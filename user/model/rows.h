@@ -18,6 +18,7 @@ union row {
 	struct control_event_row event;
 	struct control_incident_row incident;
 	struct control_survivor_row survivor;
+	struct control_death_row death;
 	struct control_counter_row counter;
 	struct control_finding_row finding;
 	struct control_note note;

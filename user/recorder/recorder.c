@@ -80,6 +80,8 @@ static int put_row(struct recorder *recorder, const struct control_head *head,
 	case CONTROL_HOST_ROW:
 		memcpy(host, head, sizeof(*host));
 		return store__put_host(recorder->store, host);
+	case CONTROL_DEATH_ROW:
+		return store__put_death(recorder->store, (const struct control_death_row *)head);
 	case CONTROL_EVENT_ROW:
 		return store__put_event(recorder->store, (const struct control_event_row *)head);
 	case CONTROL_INCIDENT_ROW:

@@ -7,21 +7,29 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "model/incident.h"
+#include "model/filter.h"
 #include "store/store_parts.h"
 
-#define IMAGE_COLUMNS "image.uid, image.gid, image.comm, image.exe, image.args, image.cgroup"
+#define IMAGE_COLUMNS 6
 
 struct reader {
 	struct store *store;
 	store_row_fn fn;
 	void *context;
 	int64_t host; /* that was told last */
+	uint32_t pid; /* that is asked for, 0: whoever */
 };
 
 static const char *text_at(sqlite3_stmt *statement, int at)
 {
 	const char *text = (const char *)sqlite3_column_text(statement, at);
+
+	return text ? text : "";
+}
+
+static const char *text_of(sqlite3_value *value)
+{
+	const char *text = (const char *)sqlite3_value_text(value);
 
 	return text ? text : "";
 }
@@ -52,19 +60,26 @@ static void read_image(sqlite3_stmt *statement, int at, struct control_image *im
 	text__copy(image->cgroup, sizeof(image->cgroup), text_at(statement, at + 5));
 }
 
-/* Column 0 is the host, then those of the table, then the image's. */
+/* Column 0 is the host, then those of the table, then each image's. */
 static void read_record(sqlite3_stmt *statement, const struct table *table, void *record)
 {
+	int at = 1;
+
 	for (size_t i = 0; i < table->count; i++)
-		read_column(statement, (int)i + 1, &table->columns[i], record);
-	read_image(statement, (int)table->count + 1,
-		   (struct control_image *)((char *)record + table->image));
+		read_column(statement, at++, &table->columns[i], record);
+	for (size_t i = 0; i < table->image_count; i++, at += IMAGE_COLUMNS) {
+		char *image = (char *)record + table->images[i].offset;
+
+		read_image(statement, at, (struct control_image *)image);
+	}
 }
 
-static int prepare(struct store *store, const struct table *table, const char *rest,
+/* The images are there as image0 and, where there are two, image1. */
+static int prepare(struct store *store, enum table_id id, const char *rest,
 		   sqlite3_stmt **statement)
 {
-	char sql[2048];
+	const struct table *table = &tables[id];
+	char sql[3072];
 	int n = snprintf(sql, sizeof(sql), "SELECT %s.host", table->name);
 
 	for (size_t i = 0; i < table->count; i++)
@@ -72,9 +87,17 @@ static int prepare(struct store *store, const struct table *table, const char *r
 			     ? snprintf(sql + n, sizeof(sql) - (size_t)n, ", NULL")
 			     : snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s.%s", table->name,
 					table->columns[i].name);
-	snprintf(sql + n, sizeof(sql) - (size_t)n,
-		 ", " IMAGE_COLUMNS " FROM %s LEFT JOIN image ON image.id = %s.image %s",
-		 table->name, table->name, rest);
+	for (size_t i = 0; i < table->image_count; i++)
+		n += snprintf(sql + n, sizeof(sql) - (size_t)n,
+			      ", image%zu.uid, image%zu.gid, image%zu.comm, image%zu.exe, "
+			      "image%zu.args, image%zu.cgroup",
+			      i, i, i, i, i, i);
+	n += snprintf(sql + n, sizeof(sql) - (size_t)n, " FROM %s", table->name);
+	for (size_t i = 0; i < table->image_count; i++)
+		n += snprintf(sql + n, sizeof(sql) - (size_t)n,
+			      " LEFT JOIN image AS image%zu ON image%zu.id = %s.%s", i, i,
+			      table->name, table->images[i].name);
+	snprintf(sql + n, sizeof(sql) - (size_t)n, " %s", rest);
 	return store__prepare(store, sql, statement);
 }
 
@@ -137,22 +160,33 @@ static int one_event(struct reader *reader, sqlite3_stmt *statement)
 {
 	struct stored_event event = {};
 
-	read_record(statement, &table_event, &event);
+	read_record(statement, &tables[TABLE_EVENT], &event);
 	return tell(reader, &event.row.head, CONTROL_EVENT_ROW, sizeof(event.row));
 }
+
+#define ASKED_EVENTS                                                                                  \
+	"event.time >= ?1 AND (?2 = 0 OR event.time <= ?2) AND (?3 = 0 OR tree = ?3) AND (?4 = 0 OR " \
+	"(?4 >> type) & 1)"
+#define IN_ORDER " ORDER BY event.time, event.host, event.seq"
 
 int store__events(struct store *store, const struct control_query *query, store_row_fn fn,
 		  void *context)
 {
-	struct reader reader = { store, fn, context, -1 };
+	struct reader reader = { .store = store, .fn = fn, .context = context, .host = -1 };
+	const char *all = "WHERE " ASKED_EVENTS IN_ORDER;
+	const char *newest =
+		"WHERE (event.host, event.seq) IN (SELECT host, seq FROM event WHERE " ASKED_EVENTS
+		" ORDER BY time DESC LIMIT ?5)" IN_ORDER;
 	sqlite3_stmt *statement;
-	int err = prepare(store, &table_event,
-			  "WHERE event.time >= ? ORDER BY event.time, event.host, event.seq",
-			  &statement);
+	int err = prepare(store, TABLE_EVENT, query->limit ? newest : all, &statement);
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)query->since);
+	sqlite3_bind_int64(statement, 2, (sqlite3_int64)query->until);
+	sqlite3_bind_int64(statement, 3, query->tree);
+	sqlite3_bind_int64(statement, 4, query->types);
+	sqlite3_bind_int64(statement, 5, query->limit);
 	return each(&reader, statement, one_event);
 }
 
@@ -162,52 +196,143 @@ static int one_survivor(struct reader *reader, sqlite3_stmt *statement)
 {
 	struct stored_survivor survivor = {};
 
-	read_record(statement, &table_survivor, &survivor);
+	read_record(statement, &tables[TABLE_SURVIVOR], &survivor);
 	return tell(reader, &survivor.row.head, CONTROL_SURVIVOR_ROW, sizeof(survivor.row));
+}
+
+static int tell_survivors(struct reader *reader, const char *incident, uint32_t pid)
+{
+	sqlite3_stmt *survivors;
+	int err = prepare(reader->store, TABLE_SURVIVOR,
+			  "WHERE survivor.incident = ?1 AND (?2 = 0 OR survivor.pid = ?2) "
+			  "ORDER BY survivor.position",
+			  &survivors);
+
+	if (err)
+		return err;
+	sqlite3_bind_text(survivors, 1, incident, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(survivors, 2, pid);
+	return each(reader, survivors, one_survivor);
 }
 
 static int one_incident(struct reader *reader, sqlite3_stmt *statement)
 {
 	struct stored_incident incident = {};
-	sqlite3_stmt *survivors;
 	int err;
 
-	read_record(statement, &table_incident, &incident);
+	read_record(statement, &tables[TABLE_INCIDENT], &incident);
 	err = tell(reader, &incident.row.head, CONTROL_INCIDENT_ROW, sizeof(incident.row));
-	if (!err)
-		err = prepare(reader->store, &table_survivor,
-			      "WHERE survivor.incident = ? ORDER BY survivor.position", &survivors);
 	if (err)
 		return err;
-	sqlite3_bind_text(survivors, 1, incident.row.id, -1, SQLITE_STATIC);
-	return each(reader, survivors, one_survivor);
+	return tell_survivors(reader, incident.row.id,
+			      reader->pid == incident.row.who.pid ? 0 : reader->pid);
+}
+
+/* takes(ASKED, PID, EXE, COMM) and matches(GLOB, TEXT), for SQL. */
+static void sql_takes(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_int(context, filter__names(text_of(values[0]),
+						  (uint32_t)sqlite3_value_int64(values[1]),
+						  text_of(values[2]), text_of(values[3])));
+}
+
+static void sql_matches(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_int(context, filter__matches(text_of(values[0]), text_of(values[1])));
+}
+
+static int teach_filters(struct store *store)
+{
+	int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+
+	if (sqlite3_create_function(store->db, "takes", 4, flags, NULL, sql_takes, NULL, NULL) ||
+	    sqlite3_create_function(store->db, "matches", 2, flags, NULL, sql_matches, NULL, NULL))
+		return store__error(store);
+	return 0;
 }
 
 /* Of the newest so many, oldest first. An outcome that is none matches nothing. */
 int store__incidents(struct store *store, const struct control_query *query, store_row_fn fn,
 		     void *context)
 {
-	struct reader reader = { store, fn, context, -1 };
+	struct reader reader = { .store = store, .fn = fn, .context = context, .host = -1 };
 	sqlite3_stmt *statement;
-	int outcome = -1, err;
+	int err = teach_filters(store);
 
-	for (int i = 0; i < INCIDENT_OUTCOMES; i++) {
-		if (strcmp(query->outcome, incident_outcome__name((enum incident_outcome)i)) == 0)
-			outcome = i;
-	}
-	err = prepare(store, &table_incident,
-		      "WHERE incident.id IN (SELECT id FROM incident WHERE time >= ?1 AND "
-		      "(?2 = '' OR rule = ?2) AND (?3 = '' OR outcome = ?4) AND "
-		      "substr(id, 1, length(?5)) = upper(?5) ORDER BY time DESC LIMIT ?6) "
-		      "ORDER BY incident.time, incident.id",
-		      &statement);
+	if (!err)
+		err = prepare(
+			store, TABLE_INCIDENT,
+			"WHERE incident.id IN (SELECT incident.id FROM incident LEFT JOIN image ON "
+			"image.id = incident.image WHERE incident.time >= ?1 AND "
+			"(?2 = '' OR rule = ?2) AND (?3 = '' OR outcome = ?4) AND "
+			"substr(incident.id, 1, length(?5)) = upper(?5) AND "
+			"(?7 = 0 OR incident.time <= ?7) AND (?8 = 0 OR image.uid = ?9) AND "
+			"takes(?10, pid, image.exe, image.comm) AND "
+			"takes(?11, sender_pid, sender_exe, sender_comm) AND "
+			"matches(?12, image.cgroup) ORDER BY incident.time DESC LIMIT ?6) "
+			"ORDER BY incident.time, incident.id",
+			&statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)query->since);
 	sqlite3_bind_text(statement, 2, query->rule, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 3, query->outcome, -1, SQLITE_STATIC);
-	sqlite3_bind_int(statement, 4, outcome);
+	sqlite3_bind_int(statement, 4, filter__outcome(query->outcome));
 	sqlite3_bind_text(statement, 5, query->id, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 6, query->limit ? (int64_t)query->limit : -1);
+	sqlite3_bind_int64(statement, 7, (sqlite3_int64)query->until);
+	sqlite3_bind_int64(statement, 8, query->by_user);
+	sqlite3_bind_int64(statement, 9, query->uid);
+	sqlite3_bind_text(statement, 10, query->root, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 11, query->sender, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 12, query->cgroup, -1, SQLITE_STATIC);
 	return each(&reader, statement, one_incident);
+}
+
+/* ---- how a process ended */
+
+static int one_death(struct reader *reader, sqlite3_stmt *statement)
+{
+	struct stored_death death = {};
+
+	read_record(statement, &tables[TABLE_DEATH], &death);
+	return tell(reader, &death.row.head, CONTROL_DEATH_ROW, sizeof(death.row));
+}
+
+static int each_of_pid(struct reader *reader, enum table_id table, const char *rest,
+		       int (*one)(struct reader *reader, sqlite3_stmt *statement))
+{
+	sqlite3_stmt *statement;
+	int err = 0;
+
+	if (tables[table].schema > reader->store->schema)
+		return 0;
+	err = prepare(reader->store, table, rest, &statement);
+	if (err)
+		return err;
+	sqlite3_bind_int64(statement, 1, reader->pid);
+	return each(reader, statement, one);
+}
+
+int store__why(struct store *store, const struct control_query *query, store_row_fn fn,
+	       void *context)
+{
+	struct reader reader = {
+		.store = store, .fn = fn, .context = context, .host = -1, .pid = query->pid
+	};
+	int err = each_of_pid(&reader, TABLE_DEATH, "WHERE death.pid = ?1 ORDER BY death.time",
+			      one_death);
+
+	if (!err)
+		err = each_of_pid(&reader, TABLE_EVENT,
+				  "WHERE event.pid = ?1 AND event.type = 3 ORDER BY event.time",
+				  one_event);
+	if (!err)
+		err = each_of_pid(&reader, TABLE_INCIDENT,
+				  "WHERE incident.pid = ?1 OR incident.id IN (SELECT incident FROM "
+				  "survivor WHERE pid = ?1) ORDER BY incident.time",
+				  one_incident);
+	return err;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* store.c - opening, schema, writing. */
+/* store.c - opening, writing. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 
 #define AN_HOUR (3600LL * 1000000000LL)
 
-static int error_of(const struct store *store)
+int store__error(const struct store *store)
 {
 	switch (sqlite3_errcode(store->db) & 0xff) {
 	case SQLITE_OK:
@@ -41,9 +41,10 @@ static int error_of(const struct store *store)
 	}
 }
 
-static int run(struct store *store, const char *sql)
+int store__run(struct store *store, const char *sql)
 {
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : error_of(store);
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+									   : store__error(store);
 }
 
 int store__prepare(struct store *store, const char *sql, sqlite3_stmt **statement)
@@ -51,89 +52,7 @@ int store__prepare(struct store *store, const char *sql, sqlite3_stmt **statemen
 	return sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) ==
 			       SQLITE_OK
 		       ? 0
-		       : error_of(store);
-}
-
-/* ---- the schema */
-
-/* What brings a store of that schema to the next. */
-static const char *const migrations[STORE_SCHEMA] = {
-	[1] = "ALTER TABLE survivor ADD COLUMN above_pid INTEGER;"
-	      "ALTER TABLE survivor ADD COLUMN above_start INTEGER;",
-};
-
-static int set_schema(struct store *store, int64_t schema)
-{
-	char sql[64];
-
-	snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)schema);
-	store->schema = schema;
-	return run(store, sql);
-}
-
-static int make_table(struct store *store, const struct table *table)
-{
-	char sql[2048];
-	int n = snprintf(sql, sizeof(sql),
-			 "CREATE TABLE %s(host INTEGER, time INTEGER, image INTEGER", table->name);
-
-	for (size_t i = 0; i < table->count; i++)
-		n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s %s", table->columns[i].name,
-			      table->columns[i].text ? "TEXT" : "INTEGER");
-	snprintf(sql + n, sizeof(sql) - (size_t)n, ", PRIMARY KEY(%s)) WITHOUT ROWID", table->key);
-	return run(store, sql);
-}
-
-static int make_schema(struct store *store)
-{
-	int err = run(store,
-		      "CREATE TABLE host(id INTEGER PRIMARY KEY, machine_id TEXT, boot_id TEXT, "
-		      "name TEXT, version TEXT, begun INTEGER, realtime INTEGER, "
-		      "UNIQUE(boot_id, begun));"
-		      "CREATE TABLE image(id INTEGER PRIMARY KEY, hash INTEGER, uid INTEGER, "
-		      "gid INTEGER, comm TEXT, exe TEXT, args BLOB, cgroup TEXT, time INTEGER);"
-		      "CREATE INDEX image_hash ON image(hash);"
-		      "CREATE INDEX image_time ON image(time);");
-
-	if (!err)
-		err = make_table(store, &table_event);
-	if (!err)
-		err = make_table(store, &table_incident);
-	if (!err)
-		err = make_table(store, &table_survivor);
-	if (!err)
-		err = run(store, "CREATE INDEX event_time ON event(time);"
-				 "CREATE INDEX incident_time ON incident(time);");
-	return err ? err : set_schema(store, STORE_SCHEMA);
-}
-
-/* All of it or nothing. */
-static int migrate(struct store *store)
-{
-	int err = run(store, "BEGIN IMMEDIATE");
-
-	for (int64_t schema = store->schema; !err && schema < STORE_SCHEMA; schema++)
-		err = run(store, migrations[schema]);
-	if (!err)
-		err = set_schema(store, STORE_SCHEMA);
-	if (!err)
-		err = run(store, "COMMIT");
-	if (err)
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-	return err;
-}
-
-static int number_of(struct store *store, const char *sql, int64_t *number)
-{
-	sqlite3_stmt *statement;
-	int err = store__prepare(store, sql, &statement);
-
-	if (err)
-		return err;
-	err = sqlite3_step(statement) == SQLITE_ROW ? 0 : error_of(store);
-	*number = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return err;
+		       : store__error(store);
 }
 
 /* ---- opening */
@@ -149,12 +68,12 @@ static int refuse(struct store *store, const char *path, int err, const char *wh
 static int check_schema(struct store *store, const char *path, bool create, char *error,
 			size_t size)
 {
-	int64_t version, tables;
+	int64_t version, count;
 	char why[128];
-	int err = number_of(store, "PRAGMA user_version", &version);
+	int err = store__number(store, "PRAGMA user_version", &version);
 
 	if (!err)
-		err = number_of(store, "SELECT count(*) FROM sqlite_master", &tables);
+		err = store__number(store, "SELECT count(*) FROM sqlite_master", &count);
 	if (err)
 		return refuse(store, path, err == -EBADMSG ? err : -EBADMSG,
 			      "not a store of orphand, or a broken one", error, size);
@@ -167,15 +86,14 @@ static int check_schema(struct store *store, const char *path, bool create, char
 	store->schema = version;
 	if (version == STORE_SCHEMA || (version > 0 && !create))
 		return 0;
-	if (version < 0 || (!version && (!create || tables)))
+	if (version < 0 || (!version && (!create || count)))
 		return refuse(store, path, -EBADMSG, "not a store of orphand", error, size);
-	if (version)
-		err = migrate(store);
-	else
-		err = run(store, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;");
-	if (!err && !version)
-		err = make_schema(store);
-	return err ? refuse(store, path, err, sqlite3_errmsg(store->db), error, size) : 0;
+	err = version ? 0
+		      : store__run(store, "PRAGMA auto_vacuum = INCREMENTAL; "
+					  "PRAGMA journal_mode = WAL;");
+	if (!err)
+		err = store__bring_up(store);
+	return err ? refuse(store, path, err, strerror(-err), error, size) : 0;
 }
 
 static int open_file(struct store **out, const char *path, int flags, char *error, size_t size)
@@ -194,22 +112,28 @@ static int open_file(struct store **out, const char *path, int flags, char *erro
 	return 0;
 }
 
+static int prepare_insert(struct store *store, const struct table *table, sqlite3_stmt **insert)
+{
+	char sql[2048];
+	int n = snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO %s(host, time", table->name);
+
+	for (size_t i = 0; i < table->image_count; i++)
+		n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s", table->images[i].name);
+	for (size_t i = 0; i < table->count; i++)
+		n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s", table->columns[i].name);
+	n += snprintf(sql + n, sizeof(sql) - (size_t)n, ") VALUES(?, ?");
+	for (size_t i = 0; i < table->image_count + table->count; i++)
+		n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", ?");
+	snprintf(sql + n, sizeof(sql) - (size_t)n, ")");
+	return store__prepare(store, sql, insert);
+}
+
 static int prepare_writing(struct store *store)
 {
-	static const struct table *const tables[] = { &table_event, &table_incident,
-						      &table_survivor };
-	int err = run(store, "PRAGMA synchronous = NORMAL;");
+	int err = store__run(store, "PRAGMA synchronous = NORMAL;");
 
-	for (size_t i = 0; !err && i < 3; i++) {
-		char sql[1024];
-		int n = snprintf(sql, sizeof(sql), "INSERT OR REPLACE INTO %s VALUES(?, ?, ?",
-				 tables[i]->name);
-
-		for (size_t k = 0; k < tables[i]->count; k++)
-			n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", ?");
-		snprintf(sql + n, sizeof(sql) - (size_t)n, ")");
-		err = store__prepare(store, sql, &store->insert[i]);
-	}
+	for (size_t i = 0; !err && i < TABLES; i++)
+		err = prepare_insert(store, &tables[i], &store->insert[i]);
 	if (!err)
 		err = store__prepare(
 			store,
@@ -271,7 +195,7 @@ void store__close(struct store *store)
 {
 	if (!store)
 		return;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < TABLES; i++)
 		sqlite3_finalize(store->insert[i]);
 	sqlite3_finalize(store->find_image);
 	sqlite3_finalize(store->add_image);
@@ -284,23 +208,23 @@ void store__close(struct store *store)
 
 int store__begin(struct store *store)
 {
-	return run(store, "BEGIN");
+	return store__run(store, "BEGIN");
 }
 
 /* What could not be kept is taken back whole. */
 int store__commit(struct store *store)
 {
-	int err = run(store, "COMMIT");
+	int err = store__run(store, "COMMIT");
 
 	if (err)
-		run(store, "ROLLBACK");
+		store__run(store, "ROLLBACK");
 	return err;
 }
 
 static int step(struct store *store, sqlite3_stmt *statement)
 {
 	int result = sqlite3_step(statement);
-	int err = result == SQLITE_DONE || result == SQLITE_ROW ? 0 : error_of(store);
+	int err = result == SQLITE_DONE || result == SQLITE_ROW ? 0 : store__error(store);
 
 	sqlite3_reset(statement);
 	return err;
@@ -335,7 +259,7 @@ int store__put_host(struct store *store, const struct control_host *host)
 		while (sqlite3_step(statement) == SQLITE_ROW)
 			;
 	}
-	err = error_of(store);
+	err = store__error(store);
 	sqlite3_finalize(statement);
 	return err;
 }
@@ -393,7 +317,7 @@ static int look_up_image(struct store *store, const struct control_image *image,
 	bind_image(store->add_image, hash, image);
 	sqlite3_bind_int64(store->add_image, 8, time);
 	if (step(store, store->add_image))
-		return error_of(store);
+		return store__error(store);
 	*id = sqlite3_last_insert_rowid(store->db);
 	return 0;
 }
@@ -430,20 +354,26 @@ static void bind_column(sqlite3_stmt *statement, int at, const struct column *co
 	}
 }
 
-static int put(struct store *store, const struct table *table, sqlite3_stmt *statement, uint64_t at,
-	       const void *record)
+static int put(struct store *store, enum table_id id, uint64_t at, const void *record)
 {
-	int64_t image, time = (int64_t)at + store->realtime;
-	int err = find_image(store, (const void *)((const char *)record + table->image), time,
-			     &image);
+	const struct table *table = &tables[id];
+	sqlite3_stmt *statement = store->insert[id];
+	int64_t time = (int64_t)at + store->realtime;
+	int n = 1;
 
-	if (err)
-		return err;
-	sqlite3_bind_int64(statement, 1, store->host);
-	sqlite3_bind_int64(statement, 2, time);
-	sqlite3_bind_int64(statement, 3, image);
+	sqlite3_bind_int64(statement, n++, store->host);
+	sqlite3_bind_int64(statement, n++, time);
+	for (size_t i = 0; i < table->image_count; i++) {
+		const char *image = (const char *)record + table->images[i].offset;
+		int64_t image_id;
+		int err = find_image(store, (const void *)image, time, &image_id);
+
+		if (err)
+			return err;
+		sqlite3_bind_int64(statement, n++, image_id);
+	}
 	for (size_t i = 0; i < table->count; i++)
-		bind_column(statement, (int)i + 4, &table->columns[i], record);
+		bind_column(statement, n++, &table->columns[i], record);
 	return step(store, statement);
 }
 
@@ -451,7 +381,14 @@ int store__put_event(struct store *store, const struct control_event_row *row)
 {
 	const struct stored_event event = { .row = *row };
 
-	return put(store, &table_event, store->insert[0], row->at, &event);
+	return put(store, TABLE_EVENT, row->at, &event);
+}
+
+int store__put_death(struct store *store, const struct control_death_row *row)
+{
+	const struct stored_death death = { .row = *row };
+
+	return put(store, TABLE_DEATH, row->at, &death);
 }
 
 static int forget_survivors(struct store *store, const char *incident)
@@ -475,7 +412,7 @@ int store__put_incident(struct store *store, const struct control_incident_row *
 
 	*place = (struct store_place){ .opened = row->opened };
 	text__copy(place->incident, sizeof(place->incident), row->id);
-	return err ? err : put(store, &table_incident, store->insert[1], row->opened, &incident);
+	return err ? err : put(store, TABLE_INCIDENT, row->opened, &incident);
 }
 
 int store__put_survivor(struct store *store, const struct control_survivor_row *row,
@@ -484,7 +421,7 @@ int store__put_survivor(struct store *store, const struct control_survivor_row *
 	struct stored_survivor survivor = { .row = *row, .position = place->position++ };
 
 	text__copy(survivor.incident, sizeof(survivor.incident), place->incident);
-	return put(store, &table_survivor, store->insert[2], place->opened, &survivor);
+	return put(store, TABLE_SURVIVOR, place->opened, &survivor);
 }
 
 /* ---- keeping it small */
@@ -492,12 +429,12 @@ int store__put_survivor(struct store *store, const struct control_survivor_row *
 static int bytes_of(struct store *store, uint64_t *bytes)
 {
 	int64_t pages, unused, size;
-	int err = number_of(store, "PRAGMA page_count", &pages);
+	int err = store__number(store, "PRAGMA page_count", &pages);
 
 	if (!err)
-		err = number_of(store, "PRAGMA freelist_count", &unused);
+		err = store__number(store, "PRAGMA freelist_count", &unused);
 	if (!err)
-		err = number_of(store, "PRAGMA page_size", &size);
+		err = store__number(store, "PRAGMA page_size", &size);
 	if (!err)
 		*bytes = (uint64_t)((pages - unused) * size);
 	return err;
@@ -522,20 +459,27 @@ static int drop(struct store *store, const char *sql, int64_t older, int *droppe
 #define DROP_EVENTS                                                                           \
 	"DELETE FROM event WHERE (host, seq) IN (SELECT host, seq FROM event WHERE time < ? " \
 	"ORDER BY time LIMIT " LIMIT(TRIM_EVENTS) ")"
+#define DROP_DEATHS                                                                                \
+	"DELETE FROM death WHERE (pid, start, host) IN (SELECT pid, start, host FROM death WHERE " \
+	"time < ? ORDER BY time LIMIT " LIMIT(TRIM_EVENTS) ")"
 #define OLD_INCIDENTS \
 	"(SELECT id FROM incident WHERE time < ?1 ORDER BY time LIMIT " LIMIT(TRIM_INCIDENTS) ")"
 #define DROP_IMAGES                                                                          \
 	"DELETE FROM image WHERE id IN (SELECT id FROM image WHERE time < ? AND "            \
 	"id NOT IN (SELECT image FROM incident) AND id NOT IN (SELECT image FROM survivor) " \
+	"AND id NOT IN (SELECT image FROM death) AND id NOT IN (SELECT sender_image FROM "   \
+	"death) "                                                                            \
 	"LIMIT " LIMIT(TRIM_EVENTS) ")"
 #define DROP_SURVIVORS "DELETE FROM survivor WHERE incident IN " OLD_INCIDENTS
 #define DROP_INCIDENTS "DELETE FROM incident WHERE id IN " OLD_INCIDENTS
 
-/* Incidents when no event is left to go. */
+/* Events, deaths, incidents: each when none of those before it is left to go. */
 static int drop_older(struct store *store, int64_t older, int *dropped)
 {
 	int err = drop(store, DROP_EVENTS, older, dropped);
 
+	if (!err && !*dropped)
+		err = drop(store, DROP_DEATHS, older, dropped);
 	if (err || *dropped)
 		return err;
 	err = drop(store, DROP_SURVIVORS, older, dropped);
@@ -547,14 +491,14 @@ static int drop_images(struct store *store)
 {
 	int64_t oldest;
 	int ignored = 0;
-	int err = number_of(store, "SELECT ifnull(min(time), 9000000000000000000) FROM event",
-			    &oldest);
+	int err = store__number(store, "SELECT ifnull(min(time), 9000000000000000000) FROM event",
+				&oldest);
 
 	if (!err)
 		err = drop(store, DROP_IMAGES, oldest - 2 * AN_HOUR, &ignored);
 	/* What was dropped may still be remembered. */
 	memset(store->images, 0, sizeof(store->images));
-	return err ? err : run(store, "PRAGMA incremental_vacuum(1000);");
+	return err ? err : store__run(store, "PRAGMA incremental_vacuum(1000);");
 }
 
 int store__trim(struct store *store, uint64_t oldest, uint64_t most_bytes)

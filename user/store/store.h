@@ -41,6 +41,7 @@ int store__commit(struct store *store);
 
 /* Whose rows those behind it are. */
 int store__put_host(struct store *store, const struct control_host *host);
+int store__put_death(struct store *store, const struct control_death_row *row);
 int store__put_event(struct store *store, const struct control_event_row *row);
 /* Where the next survivor belongs. */
 struct store_place {
@@ -64,11 +65,13 @@ int store__trim(struct store *store, uint64_t oldest, uint64_t most_bytes);
 /* Handed rows: a HOST before the first and whenever it changes. Not 0: enough. */
 typedef int (*store_row_fn)(void *context, const struct control_head *row);
 
-/* As the daemon answers CONTROL_EVENTS and CONTROL_INCIDENTS. 0, what fn returned, or a negative
- * errno. */
+/* As the daemon answers CONTROL_EVENTS, CONTROL_INCIDENTS and CONTROL_WHY. 0, what fn returned, or
+ * a negative errno. */
 int store__events(struct store *store, const struct control_query *query, store_row_fn fn,
 		  void *context);
 int store__incidents(struct store *store, const struct control_query *query, store_row_fn fn,
 		     void *context);
+int store__why(struct store *store, const struct control_query *query, store_row_fn fn,
+	       void *context);
 
 #endif

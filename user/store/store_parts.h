@@ -19,13 +19,20 @@ struct image_slot {
 struct store {
 	sqlite3 *db;
 	int64_t schema;
-	sqlite3_stmt *insert[3]; /* event, incident, survivor; NULL: opened for reading */
+	sqlite3_stmt *insert[TABLES]; /* NULL: opened for reading */
 	sqlite3_stmt *find_image, *add_image, *touch_image;
 	int64_t host; /* of the rows that are put */
 	int64_t realtime;
 	struct image_slot images[IMAGE_SLOTS];
 };
 
+/* Of SQLite's newest complaint, a negative errno; 0: it has none. */
+int store__error(const struct store *store);
+int store__run(struct store *store, const char *sql);
 int store__prepare(struct store *store, const char *sql, sqlite3_stmt **statement);
+/* The one number that the statement gives. */
+int store__number(struct store *store, const char *sql, int64_t *number);
+/* To STORE_SCHEMA, all of it or nothing. */
+int store__bring_up(struct store *store);
 
 #endif

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <assert.h>
+
 #include "store/tables.h"
 
 #define FIELD(record, name, field, text, schema)                                                   \
@@ -11,6 +13,12 @@
 /* NOLINTBEGIN(bugprone-macro-parentheses): a field is none to be put in parentheses */
 #define IDENT(record, pid_name, start_name, field) \
 	NUMBER(record, pid_name, field.pid), NUMBER(record, start_name, field.start)
+#define SENDER(record, field)                                                                   \
+	IDENT(record, "sender_pid", "sender_start", field.who),                                 \
+		NUMBER(record, "sender_at", field.at), NUMBER(record, "sender_uid", field.uid), \
+		NUMBER(record, "sender_code", field.code),                                      \
+		NUMBER(record, "sender_signal", field.signal),                                  \
+		NUMBER(record, "sender_via", field.via), TEXT(record, "sender_comm", field.comm)
 /* NOLINTEND(bugprone-macro-parentheses) */
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -50,13 +58,7 @@ static const struct column incident_columns[] = {
 	NUMBER(stored_incident, "kind", row.kind),
 	NUMBER(stored_incident, "origin", row.origin),
 	NUMBER(stored_incident, "exit_code", row.exit_code),
-	IDENT(stored_incident, "sender_pid", "sender_start", row.sender.who),
-	NUMBER(stored_incident, "sender_at", row.sender.at),
-	NUMBER(stored_incident, "sender_uid", row.sender.uid),
-	NUMBER(stored_incident, "sender_code", row.sender.code),
-	NUMBER(stored_incident, "sender_signal", row.sender.signal),
-	NUMBER(stored_incident, "sender_via", row.sender.via),
-	TEXT(stored_incident, "sender_comm", row.sender.comm),
+	SENDER(stored_incident, row.sender),
 	TEXT(stored_incident, "sender_exe", row.sender_exe),
 };
 
@@ -82,10 +84,45 @@ static const struct column survivor_columns[] = {
 	FIELD(stored_survivor, "above_start", row.above.start, false, 2),
 };
 
-const struct table table_event = { "event", "host, seq", event_columns, COUNT(event_columns),
-				   offsetof(struct stored_event, row.image) };
-const struct table table_incident = { "incident", "id", incident_columns, COUNT(incident_columns),
-				      offsetof(struct stored_incident, row.image) };
-const struct table table_survivor = { "survivor", "incident, position", survivor_columns,
-				      COUNT(survivor_columns),
-				      offsetof(struct stored_survivor, row.image) };
+static const struct column death_columns[] = {
+	NUMBER(stored_death, "seq", row.seq),
+	NUMBER(stored_death, "at", row.at),
+	IDENT(stored_death, "pid", "start", row.who),
+	IDENT(stored_death, "parent_pid", "parent_start", row.parent),
+	NUMBER(stored_death, "exit_code", row.exit_code),
+	NUMBER(stored_death, "kind", row.kind),
+	NUMBER(stored_death, "origin", row.origin),
+	NUMBER(stored_death, "tree", row.tree),
+	NUMBER(stored_death, "vpid", row.vpid),
+	NUMBER(stored_death, "pid_ns", row.pid_ns),
+	SENDER(stored_death, row.sender),
+	TEXT(stored_death, "above", row.above),
+};
+
+#define COLUMNS(of) of##_columns, COUNT(of##_columns)
+#define IMAGE(record) { { "image", offsetof(struct record, row.image) } }, 1
+
+const struct table tables[TABLES] = {
+	[TABLE_EVENT] = { "event", "host, seq", COLUMNS(event), IMAGE(stored_event), 1 },
+	[TABLE_INCIDENT] = { "incident", "id", COLUMNS(incident), IMAGE(stored_incident), 1 },
+	[TABLE_SURVIVOR] = { "survivor", "incident, position", COLUMNS(survivor),
+			     IMAGE(stored_survivor), 1 },
+	[TABLE_DEATH] = { "death",
+			  "pid, start, host",
+			  COLUMNS(death),
+			  { { "image", offsetof(struct stored_death, row.image) },
+			    { "sender_image", offsetof(struct stored_death, row.sender_image) } },
+			  2,
+			  2 },
+};
+
+const struct index indexes[INDEXES] = {
+	{ "event_time ON event(time)", 1 },
+	{ "incident_time ON incident(time)", 1 },
+	{ "death_time ON death(time)", 2 },
+	{ "incident_pid ON incident(pid)", 2 },
+	{ "survivor_pid ON survivor(pid)", 2 },
+	{ "event_exit ON event(pid) WHERE type = 3", 2 }, /* EVENT_PROCESS_EXITED */
+};
+
+static_assert(EVENT_PROCESS_EXITED == 3, "event_exit");

@@ -24,6 +24,10 @@ struct stored_survivor {
 	uint32_t position;
 };
 
+struct stored_death {
+	struct control_death_row row;
+};
+
 struct column {
 	const char *name;
 	uint16_t offset;
@@ -32,14 +36,35 @@ struct column {
 	uint8_t schema; /* the first that has it */
 };
 
+/* A control_image in the record, kept once for all rows that have it. */
+struct image_column {
+	const char *name;
+	size_t offset;
+};
+
+#define TABLE_IMAGES 2
+
 struct table {
 	const char *name;
 	const char *key; /* what may not be there twice */
 	const struct column *columns;
 	size_t count;
-	size_t image; /* offset of the control_image */
+	struct image_column images[TABLE_IMAGES];
+	size_t image_count;
+	int schema; /* the first that has it */
 };
 
-extern const struct table table_event, table_incident, table_survivor;
+enum table_id { TABLE_EVENT, TABLE_INCIDENT, TABLE_SURVIVOR, TABLE_DEATH, TABLES };
+
+extern const struct table tables[TABLES];
+
+struct index {
+	const char *sql;
+	int schema;
+};
+
+#define INDEXES 6
+
+extern const struct index indexes[INDEXES];
 
 #endif
