@@ -175,10 +175,10 @@ $(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GU
 
 $(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
 
-$(BUILD)/tests/bench: $(BENCH) $(BASE)
+$(BUILD)/tests/bench: $(BENCH) $(RECORDER) $(STORE) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,libbpf) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
 -include $(shell find $(BUILD)/obj $(BUILD)/next -name '*.d' 2>/dev/null)
 

@@ -21,11 +21,13 @@ struct settings {
 	unsigned sizes[MAX_SIZES];
 	size_t size_count;
 	unsigned shapes; /* bits: 1 << enum shape */
+	unsigned events; /* of the store, 0: its own */
 };
 
 int bench__kill(const struct settings *settings);
 int bench__hooks(const struct settings *settings);
 int bench__rules(const struct settings *settings);
+int bench__store(const struct settings *settings);
 
 /* Prints why on standard error; -1. */
 __attribute__((format(printf, 1, 2))) int bench__fail(const char *format, ...);

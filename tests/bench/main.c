@@ -21,12 +21,14 @@
 static volatile sig_atomic_t stop_signal;
 
 static const char usage[] =
-	"usage: bench kill|hooks|rules|all [--rounds N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
+	"usage: bench kill|hooks|rules|store|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
 	"\n"
 	"kill    from a root's kill to the end of the last of its family, beside the kernel's own ways\n"
 	"hooks   what the programs add to processes that nobody watches\n"
 	"rules   what many rules add to them, and how long a reload takes\n"
+	"store   what a recorder takes in, and how soon the store answers\n"
 	"\n"
+	"  --events N      so many in the store (1000000)\n"
 	"  --rounds N      the same number for everything (by default fewer for large families)\n"
 	"  --sizes N,...   descendants (1,10,100,1000,5000)\n"
 	"  --shapes S,...  of families: plain, strays, forked (all)\n"
@@ -194,6 +196,7 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 {
 	static const struct option known[] = {
 		{ "rounds", required_argument, NULL, 'r' },
+		{ "events", required_argument, NULL, 'e' },
 		{ "sizes", required_argument, NULL, 's' },
 		{ "shapes", required_argument, NULL, 'f' },
 		{ "orphand", required_argument, NULL, 'o' },
@@ -207,6 +210,10 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 		switch (option) {
 		case 'r':
 			if (!parse_number(optarg, &end, MAX_ROUNDS, &settings->rounds) || *end)
+				return false;
+			break;
+		case 'e':
+			if (!parse_number(optarg, &end, UINT32_MAX, &settings->events) || *end)
 				return false;
 			break;
 		case 's':
@@ -258,6 +265,8 @@ static int run(const char *what, const struct settings *settings)
 		err = bench__hooks(settings);
 	if (!err && (all || strcmp(what, "rules") == 0))
 		err = bench__rules(settings);
+	if (!err && (all || strcmp(what, "store") == 0))
+		err = bench__store(settings);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -277,7 +286,7 @@ int main(int argc, char **argv)
 	}
 	what = argv[optind];
 	if (strcmp(what, "all") != 0 && strcmp(what, "kill") != 0 && strcmp(what, "hooks") != 0 &&
-	    strcmp(what, "rules") != 0) {
+	    strcmp(what, "rules") != 0 && strcmp(what, "store") != 0) {
 		fputs(usage, stderr);
 		return 2;
 	}

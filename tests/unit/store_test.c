@@ -615,8 +615,16 @@ static void make_schema_1(void)
 	store__close(store);
 	execute("ALTER TABLE survivor DROP COLUMN above_pid;"
 		"ALTER TABLE survivor DROP COLUMN above_start;"
-		"DROP TABLE death; DROP INDEX incident_pid; DROP INDEX survivor_pid;"
-		"DROP INDEX event_exit;"
+		"DROP TABLE death; DROP TABLE event; DROP TABLE word;"
+		"DROP INDEX incident_pid; DROP INDEX survivor_pid;"
+		"CREATE TABLE event(host INTEGER, time INTEGER, image INTEGER, seq INTEGER, "
+		"at INTEGER, type INTEGER, tree INTEGER, pid INTEGER, start INTEGER, "
+		"parent_pid INTEGER, parent_start INTEGER, exit_code INTEGER, signal INTEGER, "
+		"vpid INTEGER, outcome INTEGER, incident TEXT, name TEXT, "
+		"PRIMARY KEY(host, seq)) WITHOUT ROWID;"
+		"CREATE INDEX event_time ON event(time);"
+		"INSERT INTO event VALUES(1, 1000000003000000000, 1, 3, 3000000000, 2, 17, 4243, 5, "
+		"4242, 4, 256, 9, 7, 2, '01INCIDENT', 'jobs');"
 		"PRAGMA user_version = 1;");
 }
 
@@ -629,6 +637,11 @@ static void see_old_survivor(struct store *store)
 	cr_expect_eq(rows.survivor[0].who.pid, 4243);
 	cr_expect_eq(rows.survivor[0].parent.pid, 4242);
 	cr_expect_eq(rows.survivor[0].above.pid, 0, "it was not known then");
+	cr_assert_eq(store__events(store, ALL, take, &rows), 0);
+	cr_assert_eq(rows.events, 1);
+	cr_expect_eq(rows.event.who.start, 5);
+	cr_expect_eq(rows.event.parent.start, 4);
+	cr_expect_str_eq(rows.event.name, "jobs");
 }
 
 Test(store, an_older_one_is_read_as_it_is)

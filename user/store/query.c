@@ -18,6 +18,7 @@ struct reader {
 	void *context;
 	int64_t host; /* that was told last */
 	uint32_t pid; /* that is asked for, 0: whoever */
+	sqlite3_stmt *survivors;
 };
 
 static const char *text_at(sqlite3_stmt *statement, int at)
@@ -34,15 +35,20 @@ static const char *text_of(sqlite3_value *value)
 	return text ? text : "";
 }
 
-static void read_column(sqlite3_stmt *statement, int at, const struct column *column, char *record)
+static void read_column(sqlite3_stmt *statement, int at, const struct table *table,
+			const struct column *column, char *record)
 {
-	uint64_t number;
+	uint64_t number, time;
 
 	if (column->text) {
 		text__copy(record + column->offset, column->size, text_at(statement, at));
 		return;
 	}
 	number = (uint64_t)sqlite3_column_int64(statement, at);
+	if (column->ago) { /* the time stands before it */
+		memcpy(&time, record + table->at, sizeof(time));
+		number = time - number;
+	}
 	memcpy(record + column->offset, &number, column->size);
 }
 
@@ -66,12 +72,21 @@ static void read_record(sqlite3_stmt *statement, const struct table *table, void
 	int at = 1;
 
 	for (size_t i = 0; i < table->count; i++)
-		read_column(statement, at++, &table->columns[i], record);
+		read_column(statement, at++, table, &table->columns[i], record);
 	for (size_t i = 0; i < table->image_count; i++, at += IMAGE_COLUMNS) {
 		char *image = (char *)record + table->images[i].offset;
 
 		read_image(statement, at, (struct control_image *)image);
 	}
+}
+
+static int name_column(char *sql, size_t size, const struct table *table,
+		       const struct column *column)
+{
+	if (column->shared)
+		return snprintf(sql, size, ", (SELECT text FROM word WHERE id = %s.%s)",
+				table->name, column->name);
+	return snprintf(sql, size, ", %s.%s", table->name, column->name);
 }
 
 /* The images are there as image0 and, where there are two, image1. */
@@ -83,10 +98,7 @@ static int prepare(struct store *store, enum table_id id, const char *rest,
 	int n = snprintf(sql, sizeof(sql), "SELECT %s.host", table->name);
 
 	for (size_t i = 0; i < table->count; i++)
-		n += table->columns[i].schema > store->schema
-			     ? snprintf(sql + n, sizeof(sql) - (size_t)n, ", NULL")
-			     : snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s.%s", table->name,
-					table->columns[i].name);
+		n += name_column(sql + n, sizeof(sql) - (size_t)n, table, &table->columns[i]);
 	for (size_t i = 0; i < table->image_count; i++)
 		n += snprintf(sql + n, sizeof(sql) - (size_t)n,
 			      ", image%zu.uid, image%zu.gid, image%zu.comm, image%zu.exe, "
@@ -135,8 +147,8 @@ static int tell_host(struct reader *reader, int64_t id)
 }
 
 /* Calls one for each row of the statement; what it returns when it is not 0, or an error. */
-static int each(struct reader *reader, sqlite3_stmt *statement,
-		int (*one)(struct reader *reader, sqlite3_stmt *statement))
+static int each_row(struct reader *reader, sqlite3_stmt *statement,
+		    int (*one)(struct reader *reader, sqlite3_stmt *statement))
 {
 	int result, err = 0;
 
@@ -150,7 +162,18 @@ static int each(struct reader *reader, sqlite3_stmt *statement,
 	}
 	if (!err && result != SQLITE_DONE)
 		err = (result & 0xff) == SQLITE_CORRUPT ? -EBADMSG : -EIO;
+	return err;
+}
+
+/* The same, and the statement has served. */
+static int each(struct reader *reader, sqlite3_stmt *statement,
+		int (*one)(struct reader *reader, sqlite3_stmt *statement))
+{
+	int err = each_row(reader, statement, one);
+
 	sqlite3_finalize(statement);
+	sqlite3_finalize(reader->survivors);
+	reader->survivors = NULL;
 	return err;
 }
 
@@ -164,21 +187,33 @@ static int one_event(struct reader *reader, sqlite3_stmt *statement)
 	return tell(reader, &event.row.head, CONTROL_EVENT_ROW, sizeof(event.row));
 }
 
-#define ASKED_EVENTS                                                                                  \
-	"event.time >= ?1 AND (?2 = 0 OR event.time <= ?2) AND (?3 = 0 OR tree = ?3) AND (?4 = 0 OR " \
-	"(?4 >> type) & 1)"
-#define IN_ORDER " ORDER BY event.time, event.host, event.seq"
+/* Of one tree, which has an index, or of all by time; of the newest so many. */
+static int prepare_events(struct store *store, const struct control_query *query,
+			  sqlite3_stmt **statement)
+{
+	static const char order[] = " ORDER BY event.time, event.host, event.seq";
+	char asked[160], rest[480];
+
+	snprintf(asked, sizeof(asked),
+		 "%s AND event.time >= ?1 AND (?2 = 0 OR event.time <= ?2) AND "
+		 "(?4 = 0 OR (?4 >> event.type) & 1)",
+		 query->tree ? "event.tree = ?3" : "?3 = 0");
+	if (query->limit)
+		snprintf(rest, sizeof(rest),
+			 "WHERE (event.host, event.seq) IN (SELECT host, seq FROM event WHERE %s "
+			 "ORDER BY event.time DESC LIMIT ?5)%s",
+			 asked, order);
+	else
+		snprintf(rest, sizeof(rest), "WHERE %s%s", asked, order);
+	return prepare(store, TABLE_EVENT, rest, statement);
+}
 
 int store__events(struct store *store, const struct control_query *query, store_row_fn fn,
 		  void *context)
 {
 	struct reader reader = { .store = store, .fn = fn, .context = context, .host = -1 };
-	const char *all = "WHERE " ASKED_EVENTS IN_ORDER;
-	const char *newest =
-		"WHERE (event.host, event.seq) IN (SELECT host, seq FROM event WHERE " ASKED_EVENTS
-		" ORDER BY time DESC LIMIT ?5)" IN_ORDER;
 	sqlite3_stmt *statement;
-	int err = prepare(store, TABLE_EVENT, query->limit ? newest : all, &statement);
+	int err = prepare_events(store, query, &statement);
 
 	if (err)
 		return err;
@@ -202,17 +237,22 @@ static int one_survivor(struct reader *reader, sqlite3_stmt *statement)
 
 static int tell_survivors(struct reader *reader, const char *incident, uint32_t pid)
 {
-	sqlite3_stmt *survivors;
-	int err = prepare(reader->store, TABLE_SURVIVOR,
-			  "WHERE survivor.incident = ?1 AND (?2 = 0 OR survivor.pid = ?2) "
-			  "ORDER BY survivor.position",
-			  &survivors);
+	sqlite3_stmt **survivors = &reader->survivors;
+	int err =
+		*survivors
+			? 0
+			: prepare(reader->store, TABLE_SURVIVOR,
+				  "WHERE survivor.incident = ?1 AND (?2 = 0 OR survivor.pid = ?2) "
+				  "ORDER BY survivor.position",
+				  survivors);
 
 	if (err)
 		return err;
-	sqlite3_bind_text(survivors, 1, incident, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(survivors, 2, pid);
-	return each(reader, survivors, one_survivor);
+	sqlite3_bind_text(*survivors, 1, incident, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(*survivors, 2, pid);
+	err = each_row(reader, *survivors, one_survivor);
+	sqlite3_reset(*survivors);
+	return err;
 }
 
 static int one_incident(struct reader *reader, sqlite3_stmt *statement)
@@ -305,11 +345,8 @@ static int each_of_pid(struct reader *reader, enum table_id table, const char *r
 		       int (*one)(struct reader *reader, sqlite3_stmt *statement))
 {
 	sqlite3_stmt *statement;
-	int err = 0;
+	int err = prepare(reader->store, table, rest, &statement);
 
-	if (tables[table].schema > reader->store->schema)
-		return 0;
-	err = prepare(reader->store, table, rest, &statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, reader->pid);

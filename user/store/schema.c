@@ -4,28 +4,44 @@
 
 #include "store/store_parts.h"
 
-static int make_shared(struct store *store)
-{
-	return store__run(store,
-			  "CREATE TABLE host(id INTEGER PRIMARY KEY, machine_id TEXT, "
-			  "boot_id TEXT, name TEXT, version TEXT, begun INTEGER, "
-			  "realtime INTEGER, UNIQUE(boot_id, begun));"
-			  "CREATE TABLE image(id INTEGER PRIMARY KEY, hash INTEGER, uid INTEGER, "
-			  "gid INTEGER, comm TEXT, exe TEXT, args BLOB, cgroup TEXT, time INTEGER);"
-			  "CREATE INDEX image_hash ON image(hash);"
-			  "CREATE INDEX image_time ON image(time);");
-}
+#define SHARED_TABLES                                                                             \
+	"CREATE TABLE IF NOT EXISTS host(id INTEGER PRIMARY KEY, machine_id TEXT, boot_id TEXT, " \
+	"name TEXT, version TEXT, begun INTEGER, realtime INTEGER, UNIQUE(boot_id, begun));"      \
+	"CREATE TABLE IF NOT EXISTS image(id INTEGER PRIMARY KEY, hash INTEGER, uid INTEGER, "    \
+	"gid INTEGER, comm TEXT, exe TEXT, args BLOB, cgroup TEXT, time INTEGER);"                \
+	"CREATE INDEX IF NOT EXISTS image_hash ON image(hash);"                                   \
+	"CREATE INDEX IF NOT EXISTS image_time ON image(time);"                                   \
+	"CREATE TABLE IF NOT EXISTS word(id INTEGER PRIMARY KEY, text TEXT UNIQUE);"
+
+/* From that schema to the next: what goes before the tables of today are made, and behind that. */
+struct migration {
+	const char *before, *behind;
+};
+
+static const struct migration migrations[STORE_SCHEMA] = {
+	[1] = { "ALTER TABLE survivor ADD COLUMN above_pid INTEGER;"
+		"ALTER TABLE survivor ADD COLUMN above_start INTEGER;"
+		"ALTER TABLE event RENAME TO event_1;"
+		"DROP INDEX event_time;",
+		"INSERT INTO word(text) SELECT DISTINCT name FROM event_1 WHERE name IS NOT NULL;"
+		"INSERT INTO event(host, time, image, seq, at, type, tree, pid, age, parent_pid, "
+		"parent_age, exit_code, signal, vpid, outcome, incident, name) "
+		"SELECT host, time, image, seq, at, type, tree, pid, at - start, parent_pid, "
+		"at - parent_start, exit_code, signal, vpid, outcome, incident, "
+		"(SELECT id FROM word WHERE text = name) FROM event_1;"
+		"DROP TABLE event_1;" },
+};
 
 static const char *type_of(const struct column *column)
 {
-	return column->text ? "TEXT" : "INTEGER";
+	return column->text && !column->shared ? "TEXT" : "INTEGER";
 }
 
 static int make_table(struct store *store, const struct table *table)
 {
 	char sql[2048];
-	int n = snprintf(sql, sizeof(sql), "CREATE TABLE %s(host INTEGER, time INTEGER",
-			 table->name);
+	int n = snprintf(sql, sizeof(sql),
+			 "CREATE TABLE IF NOT EXISTS %s(host INTEGER, time INTEGER", table->name);
 
 	for (size_t i = 0; i < table->image_count; i++)
 		n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s INTEGER",
@@ -37,59 +53,50 @@ static int make_table(struct store *store, const struct table *table)
 	return store__run(store, sql);
 }
 
-static int add_columns(struct store *store, const struct table *table)
-{
-	int err = 0;
-
-	for (size_t i = 0; !err && i < table->count; i++) {
-		const struct column *column = &table->columns[i];
-		char sql[160];
-
-		if (column->schema <= store->schema)
-			continue;
-		snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN %s %s", table->name,
-			 column->name, type_of(column));
-		err = store__run(store, sql);
-	}
-	return err;
-}
-
-static int add_index(struct store *store, const struct index *index)
+static int make_index(struct store *store, const char *index)
 {
 	char sql[160];
 
-	if (index->schema <= store->schema)
-		return 0;
-	snprintf(sql, sizeof(sql), "CREATE INDEX %s", index->sql);
+	snprintf(sql, sizeof(sql), "CREATE INDEX IF NOT EXISTS %s", index);
 	return store__run(store, sql);
 }
 
-static int add_all(struct store *store)
+static int make_all(struct store *store)
 {
-	int err = store->schema ? 0 : make_shared(store);
-	char sql[64];
+	int err = store__run(store, SHARED_TABLES);
 
 	for (size_t i = 0; !err && i < TABLES; i++)
-		err = tables[i].schema > store->schema ? make_table(store, &tables[i])
-						       : add_columns(store, &tables[i]);
+		err = make_table(store, &tables[i]);
 	for (size_t i = 0; !err && i < INDEXES; i++)
-		err = add_index(store, &indexes[i]);
+		err = make_index(store, indexes[i]);
+	return err;
+}
+
+static int bring_up(struct store *store, int64_t schema)
+{
+	int err = 0;
+	char sql[64];
+
+	for (int64_t i = schema; !err && i && i < STORE_SCHEMA; i++)
+		err = store__run(store, migrations[i].before);
+	if (!err)
+		err = make_all(store);
+	for (int64_t i = schema; !err && i && i < STORE_SCHEMA; i++)
+		err = store__run(store, migrations[i].behind);
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_SCHEMA);
 	return err ? err : store__run(store, sql);
 }
 
-int store__bring_up(struct store *store)
+int store__bring_up(struct store *store, int64_t schema)
 {
 	int err = store__run(store, "BEGIN IMMEDIATE");
 
 	if (!err)
-		err = add_all(store);
+		err = bring_up(store, schema);
 	if (!err)
 		err = store__run(store, "COMMIT");
 	if (err)
 		store__run(store, "ROLLBACK");
-	else
-		store->schema = STORE_SCHEMA;
 	return err;
 }
 

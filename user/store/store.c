@@ -65,35 +65,28 @@ static int refuse(struct store *store, const char *path, int err, const char *wh
 	return err;
 }
 
-static int check_schema(struct store *store, const char *path, bool create, char *error,
-			size_t size)
+/* 0: there is nothing yet. */
+static int read_schema(struct store *store, const char *path, int64_t *schema, char *error,
+		       size_t size)
 {
-	int64_t version, count;
+	int64_t count;
 	char why[128];
-	int err = store__number(store, "PRAGMA user_version", &version);
+	int err = store__number(store, "PRAGMA user_version", schema);
 
 	if (!err)
 		err = store__number(store, "SELECT count(*) FROM sqlite_master", &count);
 	if (err)
 		return refuse(store, path, err == -EBADMSG ? err : -EBADMSG,
 			      "not a store of orphand, or a broken one", error, size);
-	if (version > STORE_SCHEMA) {
+	if (*schema > STORE_SCHEMA) {
 		snprintf(why, sizeof(why),
 			 "a store of schema %lld, this orphand knows %d: use a newer one",
-			 (long long)version, STORE_SCHEMA);
+			 (long long)*schema, STORE_SCHEMA);
 		return refuse(store, path, -EPROTO, why, error, size);
 	}
-	store->schema = version;
-	if (version == STORE_SCHEMA || (version > 0 && !create))
-		return 0;
-	if (version < 0 || (!version && (!create || count)))
+	if (*schema < 0 || (*schema == 0 && count))
 		return refuse(store, path, -EBADMSG, "not a store of orphand", error, size);
-	err = version ? 0
-		      : store__run(store, "PRAGMA auto_vacuum = INCREMENTAL; "
-					  "PRAGMA journal_mode = WAL;");
-	if (!err)
-		err = store__bring_up(store);
-	return err ? refuse(store, path, err, strerror(-err), error, size) : 0;
+	return 0;
 }
 
 static int open_file(struct store **out, const char *path, int flags, char *error, size_t size)
@@ -130,7 +123,7 @@ static int prepare_insert(struct store *store, const struct table *table, sqlite
 
 static int prepare_writing(struct store *store)
 {
-	int err = store__run(store, "PRAGMA synchronous = NORMAL;");
+	int err = store__run(store, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;");
 
 	for (size_t i = 0; !err && i < TABLES; i++)
 		err = prepare_insert(store, &tables[i], &store->insert[i]);
@@ -147,6 +140,11 @@ static int prepare_writing(struct store *store)
 			"VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 			&store->add_image);
 	if (!err)
+		err = store__prepare(store, "SELECT id FROM word WHERE text = ?",
+				     &store->find_word);
+	if (!err)
+		err = store__prepare(store, "INSERT INTO word(text) VALUES(?)", &store->add_word);
+	if (!err)
 		err = store__prepare(store, "UPDATE image SET time = ? WHERE id = ?",
 				     &store->touch_image);
 	return err;
@@ -155,23 +153,53 @@ static int prepare_writing(struct store *store)
 int store__create(struct store **out, const char *path, char *error, size_t size)
 {
 	struct store *store = NULL;
+	int64_t schema;
 	int err = open_file(&store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error, size);
 
 	if (!err)
-		err = check_schema(store, path, true, error, size);
+		err = read_schema(store, path, &schema, error, size);
 	if (err)
 		return err;
-	err = prepare_writing(store);
+	if (!schema)
+		err = store__run(store,
+				 "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;");
+	if (!err && schema < STORE_SCHEMA)
+		err = store__bring_up(store, schema);
+	if (!err)
+		err = prepare_writing(store);
 	if (err)
-		return refuse(store, path, err, sqlite3_errmsg(store->db), error, size);
+		return refuse(store, path, err, strerror(-err), error, size);
 	*out = store;
 	return 0;
+}
+
+/* One of an older schema is brought up in a copy, which is nobody else's and goes with us. */
+static int copy_and_bring_up(struct store *store, int64_t schema)
+{
+	sqlite3 *copy = NULL;
+	sqlite3_backup *backup = NULL;
+	int result = sqlite3_open("", &copy);
+
+	if (result == SQLITE_OK)
+		backup = sqlite3_backup_init(copy, "main", store->db, "main");
+	if (backup) {
+		sqlite3_backup_step(backup, -1);
+		result = sqlite3_backup_finish(backup);
+	}
+	if (!backup || result != SQLITE_OK) {
+		sqlite3_close(copy);
+		return -EIO;
+	}
+	sqlite3_close(store->db);
+	store->db = copy;
+	return store__bring_up(store, schema);
 }
 
 int store__open(struct store **out, const char *path, char *error, size_t size)
 {
 	struct store *store = NULL;
 	struct stat st;
+	int64_t schema;
 	int err;
 
 	if (stat(path, &st)) {
@@ -185,7 +213,14 @@ int store__open(struct store **out, const char *path, char *error, size_t size)
 	}
 	err = open_file(&store, path, SQLITE_OPEN_READONLY, error, size);
 	if (!err)
-		err = check_schema(store, path, false, error, size);
+		err = read_schema(store, path, &schema, error, size);
+	if (!err && !schema)
+		return refuse(store, path, -EBADMSG, "not a store of orphand", error, size);
+	if (!err && schema < STORE_SCHEMA) {
+		err = copy_and_bring_up(store, schema);
+		if (err)
+			return refuse(store, path, err, strerror(-err), error, size);
+	}
 	if (!err)
 		*out = store;
 	return err;
@@ -200,6 +235,8 @@ void store__close(struct store *store)
 	sqlite3_finalize(store->find_image);
 	sqlite3_finalize(store->add_image);
 	sqlite3_finalize(store->touch_image);
+	sqlite3_finalize(store->find_word);
+	sqlite3_finalize(store->add_word);
 	sqlite3_close(store->db);
 	free(store);
 }
@@ -338,18 +375,45 @@ static int find_image(struct store *store, const struct control_image *image, in
 	return err;
 }
 
-static void bind_column(sqlite3_stmt *statement, int at, const struct column *column,
-			const char *record)
+/* A text that many rows have, by its id; 0: it can't be kept. */
+static int64_t find_word(struct store *store, const char *text, size_t size)
+{
+	char word[NAME_LEN];
+
+	text__copy(word, size < sizeof(word) ? size : sizeof(word), text);
+	if (store->word_id && strcmp(store->word, word) == 0)
+		return store->word_id;
+	bind_text(store->find_word, 1, word, sizeof(word));
+	store->word_id = sqlite3_step(store->find_word) == SQLITE_ROW
+				 ? sqlite3_column_int64(store->find_word, 0)
+				 : 0;
+	sqlite3_reset(store->find_word);
+	text__copy(store->word, sizeof(store->word), word);
+	if (store->word_id)
+		return store->word_id;
+	bind_text(store->add_word, 1, word, sizeof(word));
+	if (step(store, store->add_word) == 0)
+		store->word_id = sqlite3_last_insert_rowid(store->db);
+	return store->word_id;
+}
+
+static void bind_column(struct store *store, sqlite3_stmt *statement, int at,
+			const struct table *table, const struct column *column, const char *record)
 {
 	const char *field = record + column->offset;
-	uint64_t number = 0;
+	uint64_t number = 0, time;
 
-	if (column->text && *field) {
+	if (column->shared && *field) {
+		sqlite3_bind_int64(statement, at, find_word(store, field, column->size));
+	} else if (column->text && *field) {
 		bind_text(statement, at, field, column->size);
 	} else if (column->text) {
 		sqlite3_bind_null(statement, at);
 	} else {
 		memcpy(&number, field, column->size); /* little-endian, as BPF and x86 are */
+		memcpy(&time, record + table->at, sizeof(time));
+		if (column->ago)
+			number = time - number;
 		sqlite3_bind_int64(statement, at, (sqlite3_int64)number);
 	}
 }
@@ -373,7 +437,7 @@ static int put(struct store *store, enum table_id id, uint64_t at, const void *r
 		sqlite3_bind_int64(statement, n++, image_id);
 	}
 	for (size_t i = 0; i < table->count; i++)
-		bind_column(statement, n++, &table->columns[i], record);
+		bind_column(store, statement, n++, table, &table->columns[i], record);
 	return step(store, statement);
 }
 

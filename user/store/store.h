@@ -14,7 +14,7 @@
 #include <orphand/control.h>
 
 /* Of the tables. A store of a higher one is refused, one of a lower is brought up when it is opened
- * for writing; when it is read, what it lacks is empty. */
+ * for writing, or in a copy when it is read. */
 #define STORE_SCHEMA 2
 
 struct store;

@@ -3,13 +3,15 @@
 
 #include "store/tables.h"
 
-#define FIELD(record, name, field, text, schema)                                                   \
+#define FIELD(record, name, field, text, shared, ago)                                              \
 	{                                                                                          \
 		(name), offsetof(struct record, field), sizeof(((struct record *)0)->field), text, \
-			schema                                                                     \
+			shared, ago                                                                \
 	}
-#define NUMBER(record, name, field) FIELD(record, name, field, false, 1)
-#define TEXT(record, name, field) FIELD(record, name, field, true, 1)
+#define NUMBER(record, name, field) FIELD(record, name, field, false, false, false)
+#define TEXT(record, name, field) FIELD(record, name, field, true, false, false)
+#define SHARED(record, name, field) FIELD(record, name, field, true, true, false)
+#define AGE(record, name, field) FIELD(record, name, field, false, false, true)
 /* NOLINTBEGIN(bugprone-macro-parentheses): a field is none to be put in parentheses */
 #define IDENT(record, pid_name, start_name, field) \
 	NUMBER(record, pid_name, field.pid), NUMBER(record, start_name, field.start)
@@ -27,14 +29,16 @@ static const struct column event_columns[] = {
 	NUMBER(stored_event, "at", row.at),
 	NUMBER(stored_event, "type", row.type),
 	NUMBER(stored_event, "tree", row.tree),
-	IDENT(stored_event, "pid", "start", row.who),
-	IDENT(stored_event, "parent_pid", "parent_start", row.parent),
+	NUMBER(stored_event, "pid", row.who.pid),
+	AGE(stored_event, "age", row.who.start),
+	NUMBER(stored_event, "parent_pid", row.parent.pid),
+	AGE(stored_event, "parent_age", row.parent.start),
 	NUMBER(stored_event, "exit_code", row.exit_code),
 	NUMBER(stored_event, "signal", row.signal),
 	NUMBER(stored_event, "vpid", row.vpid),
 	NUMBER(stored_event, "outcome", row.outcome),
 	TEXT(stored_event, "incident", row.incident),
-	TEXT(stored_event, "name", row.name),
+	SHARED(stored_event, "name", row.name),
 };
 
 static const struct column incident_columns[] = {
@@ -79,9 +83,7 @@ static const struct column survivor_columns[] = {
 	TEXT(stored_survivor, "reason", row.reason),
 	TEXT(stored_survivor, "state", row.state),
 	TEXT(stored_survivor, "stack", row.stack),
-	/* what a later schema brought stands at the end, as in a table that was altered */
-	FIELD(stored_survivor, "above_pid", row.above.pid, false, 2),
-	FIELD(stored_survivor, "above_start", row.above.start, false, 2),
+	IDENT(stored_survivor, "above_pid", "above_start", row.above),
 };
 
 static const struct column death_columns[] = {
@@ -101,28 +103,32 @@ static const struct column death_columns[] = {
 
 #define COLUMNS(of) of##_columns, COUNT(of##_columns)
 #define IMAGE(record) { { "image", offsetof(struct record, row.image) } }, 1
+#define TIME(record, field) offsetof(struct record, row.field)
 
 const struct table tables[TABLES] = {
-	[TABLE_EVENT] = { "event", "host, seq", COLUMNS(event), IMAGE(stored_event), 1 },
-	[TABLE_INCIDENT] = { "incident", "id", COLUMNS(incident), IMAGE(stored_incident), 1 },
+	[TABLE_EVENT] = { "event", "host, seq", COLUMNS(event), IMAGE(stored_event),
+			  TIME(stored_event, at) },
+	[TABLE_INCIDENT] = { "incident", "id", COLUMNS(incident), IMAGE(stored_incident),
+			     TIME(stored_incident, opened) },
 	[TABLE_SURVIVOR] = { "survivor", "incident, position", COLUMNS(survivor),
-			     IMAGE(stored_survivor), 1 },
+			     IMAGE(stored_survivor), TIME(stored_survivor, gone) },
 	[TABLE_DEATH] = { "death",
 			  "pid, start, host",
 			  COLUMNS(death),
 			  { { "image", offsetof(struct stored_death, row.image) },
 			    { "sender_image", offsetof(struct stored_death, row.sender_image) } },
 			  2,
-			  2 },
+			  TIME(stored_death, at) },
 };
 
-const struct index indexes[INDEXES] = {
-	{ "event_time ON event(time)", 1 },
-	{ "incident_time ON incident(time)", 1 },
-	{ "death_time ON death(time)", 2 },
-	{ "incident_pid ON incident(pid)", 2 },
-	{ "survivor_pid ON survivor(pid)", 2 },
-	{ "event_exit ON event(pid) WHERE type = 3", 2 }, /* EVENT_PROCESS_EXITED */
+const char *const indexes[INDEXES] = {
+	"event_time ON event(time)",
+	"incident_time ON incident(time)",
+	"death_time ON death(time)",
+	"incident_pid ON incident(pid)",
+	"survivor_pid ON survivor(pid)",
+	"event_tree ON event(tree)",
+	"event_exit ON event(pid) WHERE type = 3", /* EVENT_PROCESS_EXITED */
 };
 
 static_assert(EVENT_PROCESS_EXITED == 3, "event_exit");

@@ -33,7 +33,8 @@ struct column {
 	uint16_t offset;
 	uint16_t size; /* of a number, or of a text's field */
 	bool text;
-	uint8_t schema; /* the first that has it */
+	bool shared; /* a text that many rows have: kept once */
+	bool ago;    /* kept as so long before the record's time: small numbers take little room */
 };
 
 /* A control_image in the record, kept once for all rows that have it. */
@@ -51,20 +52,15 @@ struct table {
 	size_t count;
 	struct image_column images[TABLE_IMAGES];
 	size_t image_count;
-	int schema; /* the first that has it */
+	size_t at; /* offset of the record's time */
 };
 
 enum table_id { TABLE_EVENT, TABLE_INCIDENT, TABLE_SURVIVOR, TABLE_DEATH, TABLES };
 
 extern const struct table tables[TABLES];
 
-struct index {
-	const char *sql;
-	int schema;
-};
+#define INDEXES 7
 
-#define INDEXES 6
-
-extern const struct index indexes[INDEXES];
+extern const char *const indexes[INDEXES];
 
 #endif
