@@ -12,7 +12,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "ctl/client.h"
-#include "ctl/forest.h"
+#include "report/forest.h"
 #include "model/policy.h"
 
 /* ---- list */

@@ -305,6 +305,31 @@ static int take_store(struct parser *parser, const char *value)
 	return 0;
 }
 
+static int take_file(const struct parser *parser, const char *name, const char *value,
+		     const char **file)
+{
+	if (!*value)
+		return refuse(parser, "--%s '' is no file; write one, or - for standard output",
+			      name);
+	*file = value;
+	return 0;
+}
+
+static int take_html(struct parser *parser, const char *value)
+{
+	return take_file(parser, "html", value, &parser->options->html);
+}
+
+static int take_svg(struct parser *parser, const char *value)
+{
+	return take_file(parser, "svg", value, &parser->options->svg);
+}
+
+static int take_dot(struct parser *parser, const char *value)
+{
+	return take_file(parser, "dot", value, &parser->options->dot);
+}
+
 static const struct {
 	const char *name;
 	const char *value; /* its name in the help; NULL: takes none */
@@ -345,6 +370,9 @@ static const struct {
 	[OPTION_CGROUP] = { "cgroup", "GLOB", "only roots in such a control group", take_cgroup },
 	[OPTION_AT] = { "at", "WHEN", "as it was then", take_at },
 	[OPTION_STORE] = { "store", "FILE", "ask this store, and no daemon", take_store },
+	[OPTION_HTML] = { "html", "FILE", "write one self-contained page", take_html },
+	[OPTION_SVG] = { "svg", "FILE", "write the timeline as a picture", take_svg },
+	[OPTION_DOT] = { "dot", "FILE", "write the tree, for graphviz", take_dot },
 };
 
 const char *options__name(enum option option)

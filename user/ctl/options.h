@@ -33,6 +33,9 @@ enum option {
 	OPTION_USER,
 	OPTION_CGROUP,
 	OPTION_AT,
+	OPTION_HTML,
+	OPTION_SVG,
+	OPTION_DOT,
 	OPTIONS,
 };
 
@@ -85,6 +88,10 @@ struct options {
 	char rule[NAME_LEN];
 	char outcome[16];
 	char id[INCIDENT_ID_LEN];
+	/* show: files to write, "-": standard output; NULL: none */
+	const char *html;
+	const char *svg;
+	const char *dot;
 	/* completion */
 	const char *shell;
 };

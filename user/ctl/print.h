@@ -13,6 +13,8 @@
 
 #include <orphand/control.h>
 
+#include "report/words.h"
+
 struct json_object;
 
 /* What standard output is. */
@@ -42,21 +44,8 @@ __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 const char *colour__on(const struct screen *screen, enum colour colour);
 const char *colour__off(const struct screen *screen, enum colour colour);
 
-/* Control characters and what is no UTF-8 come out as \n or \x1b. */
-void print__safe(FILE *to, const char *bytes, size_t len);
-#define print__field(to, field) print__safe(to, field, strnlen(field, sizeof(field)))
-
-/* The arguments, quoted where a shell would want it; without any the file's or thread's name. */
-void print__command(FILE *to, const struct control_image *image);
-
 /* "31 µs" */
 void print__span(FILE *to, const struct screen *screen, uint64_t ns);
-
-/* "SIGKILL, core dumped", "exit status 3"; exit_code as wait(2) tells it. */
-void print__end(FILE *to, uint32_t exit_code);
-
-/* RFC 3339. */
-void print__time(FILE *to, const struct control_host *host, uint64_t at);
 
 /* On a terminal how long ago that was, else RFC 3339. */
 void print__when(FILE *to, const struct screen *screen, const struct control_host *host,

@@ -44,6 +44,9 @@ void forest__clear(struct forest *forest);
 struct node *forest__add(struct forest *forest, const struct ident *who, const struct ident *above,
 			 char *text);
 
+/* NULL: it is not there. */
+const struct node *forest__find(const struct forest *forest, const struct ident *who);
+
 /* Calls enter for each, parents first and siblings in order, and leave when all under it is done;
  * either may be NULL. */
 void forest__walk(const struct forest *forest,

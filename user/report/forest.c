@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "ctl/forest.h"
+#include "report/forest.h"
 
 #define FIRST_ROOM 64
 
@@ -99,6 +99,13 @@ struct node *forest__add(struct forest *forest, const struct ident *who, const s
 	*find_slot(forest, who) = forest->count;
 	append(forest, up, forest->count++);
 	return node;
+}
+
+const struct node *forest__find(const struct forest *forest, const struct ident *who)
+{
+	uint32_t at = forest->count ? *find_slot(forest, who) : FOREST_NONE;
+
+	return at == FOREST_NONE ? NULL : &forest->nodes[at];
 }
 
 void forest__walk(const struct forest *forest,
