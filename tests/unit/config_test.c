@@ -997,3 +997,34 @@ Test(rules_d, holds_rules_only_and_names_its_own_lines)
 	see_refused(ONE_RULE("main"), "'main' already");
 	see_refused("watch: [\n", "10-b.yaml:");
 }
+
+/* ---- what of command lines is hidden */
+
+Test(config, redacts_by_the_default_until_told_otherwise)
+{
+	struct config config = accept("daemon: {}\n");
+
+	cr_expect(config.redact.defaults);
+	config = accept("store: { redact: [] }\n");
+	cr_expect_not(config.redact.defaults);
+	cr_expect_eq(config.redact.names.count + config.redact.values.count, 0);
+	config = accept("store:\n  redact: [\"*pin*\", \"=corp-*\"]\n");
+	cr_expect_not(config.redact.defaults);
+	cr_assert_eq(config.redact.names.count, 1);
+	cr_expect_str_eq(config.redact.names.at[0], "*pin*");
+	cr_assert_eq(config.redact.values.count, 1);
+	cr_expect_str_eq(config.redact.values.at[0], "corp-*");
+	config = accept("store:\n  redact: [default, pin]\n");
+	cr_expect(config.redact.defaults);
+	cr_expect_eq(config.redact.names.count, 1);
+}
+
+Test(config, a_pattern_that_is_none_is_refused_with_its_place)
+{
+	refuse_at("store:\n  redact: yes\n", 2, 11, "redact");
+	refuse_at("store:\n  redact: { a: b }\n", 2, 11, "redact");
+	refuse_at("store:\n  redact: [a, \"\"]\n", 2, 15, "pattern");
+	refuse_at("store:\n  redact: [\"=\"]\n", 2, 12, "pattern");
+	refuse_at("store:\n  redact:\n    - a\n    - [b]\n", 4, 7, "pattern");
+	refuse_at("store:\n  redact: [\"a\\0b\"]\n", 2, 12, "NUL");
+}

@@ -195,7 +195,7 @@ FamilyTest(family, a_child_inherits)
 {
 	struct tree *tree = plant(100, NULL);
 	struct proc *root = enter(100, 0, tree), *child, *grandchild;
-	struct image *image = image__new(1, 1, "sh", "/bin/sh", "sh", 3, "/");
+	struct image *image = image__new(NULL, 1, 1, "sh", "/bin/sh", "sh", 3, "/");
 
 	family__set_image(root, image);
 	root->flags = MEMBER_SPARED;
@@ -214,7 +214,7 @@ FamilyTest(family, what_comes_later_is_its_own)
 {
 	struct tree *tree = plant(100, NULL);
 	struct proc *root = enter(100, 0, tree), *child = enter(101, 100, tree);
-	struct image *image = image__new(1, 1, "vi", "/bin/vi", "vi", 3, "/");
+	struct image *image = image__new(NULL, 1, 1, "vi", "/bin/vi", "vi", 3, "/");
 
 	root->flags = MEMBER_SPARED;
 	family__set_image(child, image);
@@ -240,8 +240,8 @@ FamilyTest(family, the_tree_has_its_roots_newest_image)
 {
 	struct tree *tree = plant(100, NULL);
 	struct proc *root = enter(100, 0, tree);
-	struct image *first = image__new(1, 1, "sh", "/bin/sh", "sh", 3, "/");
-	struct image *second = image__new(1, 1, "vi", "/bin/vi", "vi", 3, "/");
+	struct image *first = image__new(NULL, 1, 1, "sh", "/bin/sh", "sh", 3, "/");
+	struct image *second = image__new(NULL, 1, 1, "vi", "/bin/vi", "vi", 3, "/");
 
 	image__ref(first);
 	family__set_image(root, first);

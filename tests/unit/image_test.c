@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "model/image.h"
+#include "model/redact.h"
 
 TestSuite(image, .timeout = 30);
 
@@ -13,7 +14,7 @@ static const char args[] = "sh\0-c\0while :; do :; done"; /* its own NUL is the 
 Test(image, keeps_what_it_is_given)
 {
 	struct image *image =
-		image__new(1000, 1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
+		image__new(NULL, 1000, 1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
 
 	cr_assert_eq(image->refs, 1);
 	cr_assert_eq(image->uid, 1000);
@@ -27,7 +28,7 @@ Test(image, keeps_what_it_is_given)
 
 Test(image, nothing_is_something_too)
 {
-	struct image *image = image__new(0, 0, "", "", "", 0, "");
+	struct image *image = image__new(NULL, 0, 0, "", "", "", 0, "");
 
 	cr_assert_str_empty(image->comm);
 	cr_assert_str_empty(image->exe);
@@ -51,7 +52,7 @@ static void see_length(size_t more)
 	struct control_image row = {};
 	struct image *image;
 
-	image = image__new(0, 0, fill(comm, COMM_LEN + more), fill(exe, PATH_LEN + more),
+	image = image__new(NULL, 0, 0, fill(comm, COMM_LEN + more), fill(exe, PATH_LEN + more),
 			   fill(vector, ARGS_LEN + more), ARGS_LEN + more,
 			   fill(cgroup, CGROUP_LEN + more));
 	cr_assert_eq(strlen(image->comm), COMM_LEN - 1);
@@ -90,7 +91,7 @@ Test(image, no_more_is_read_than_is_kept)
 	memset(exe, 'e', sizeof(exe));
 	memset(vector, 'v', sizeof(vector));
 	memset(cgroup, 'g', sizeof(cgroup));
-	image = image__new(0, 0, comm, exe, vector, SIZE_MAX, cgroup);
+	image = image__new(NULL, 0, 0, comm, exe, vector, SIZE_MAX, cgroup);
 	cr_assert_eq(strlen(image->exe), PATH_LEN - 1);
 	cr_assert_eq(image->args_len, ARGS_LEN);
 	image__put(image);
@@ -98,7 +99,7 @@ Test(image, no_more_is_read_than_is_kept)
 
 Test(image, lives_until_the_last_reference_is_put)
 {
-	struct image *image = image__new(7, 7, "sh", "/bin/sh", args, sizeof(args), "/");
+	struct image *image = image__new(NULL, 7, 7, "sh", "/bin/sh", args, sizeof(args), "/");
 
 	cr_assert_eq(image__ref(image), image);
 	cr_assert_eq(image->refs, 2);
@@ -113,7 +114,7 @@ Test(image, lives_until_the_last_reference_is_put)
 Test(image, fills_a_row)
 {
 	struct image *image =
-		image__new(1000, 1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
+		image__new(NULL, 1000, 1000, "sh", "/bin/sh", args, sizeof(args), "/jobs.slice/a");
 	struct control_image row = {};
 
 	image__fill(image, &row);
@@ -132,4 +133,37 @@ Test(image, no_image_leaves_the_row_empty)
 
 	image__fill(NULL, &row);
 	cr_assert_eq(memcmp(&row, &empty, sizeof(row)), 0);
+}
+
+/* ---- what is shown of it */
+
+static const char secret[] = "run\0--password=x\0y";
+static const char shown[] = "run\0--password=[redacted]\0y";
+
+Test(image, is_shown_redacted_and_matched_as_it_is)
+{
+	struct redactor redactor = { .defaults = true };
+	struct image *image =
+		image__new(&redactor, 0, 0, "run", "/run", secret, sizeof(secret), "");
+	struct control_image row = {};
+
+	image__fill(image, &row);
+	cr_assert_eq(row.args_len, sizeof(shown));
+	cr_expect_arr_eq(row.args, shown, sizeof(shown));
+	cr_assert_eq(image->args_len, sizeof(secret));
+	cr_expect_arr_eq(image->args, secret, sizeof(secret));
+
+	redactor.defaults = false;
+	image__redact(image, &redactor);
+	row = (struct control_image){};
+	image__fill(image, &row);
+	cr_assert_eq(row.args_len, sizeof(secret));
+	cr_expect_arr_eq(row.args, secret, sizeof(secret));
+
+	cr_assert_eq(redactor__add(&redactor, "=y"), 0);
+	image__redact(image, &redactor);
+	image__fill(image, &row);
+	cr_expect_str_eq(row.args + 17, "[redacted]");
+	redactor__free(&redactor);
+	image__put(image);
 }

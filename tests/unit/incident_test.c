@@ -72,7 +72,7 @@ static void end(struct fate *fate, uint64_t at, uint32_t exit_code)
 Test(fate, begins_pending)
 {
 	autoscene struct scene scene = set_scene();
-	struct image *image = image__new(1, 1, "sh", "/bin/sh", "sh", 3, "/");
+	struct image *image = image__new(NULL, 1, 1, "sh", "/bin/sh", "sh", 3, "/");
 	struct proc *proc = add_proc(&scene, 200);
 	struct fate *fate;
 
@@ -361,7 +361,7 @@ Test(incident, latencies_are_never_negative)
 
 Test(incident, shares_its_image)
 {
-	struct image *image = image__new(1, 1, "sh", "/bin/sh", "sh", 3, "/");
+	struct image *image = image__new(NULL, 1, 1, "sh", "/bin/sh", "sh", 3, "/");
 	autoscene struct scene scene = set_scene();
 	struct incident *other = incident__new(&scene.incident->death, scene.tree, image);
 
@@ -483,7 +483,7 @@ Test(incident, ids_of_one_instant_differ)
 static struct incident *make_told(struct scene *scene)
 {
 	struct image *image =
-		image__new(1000, 1000, "python3", "/usr/bin/python3", "python3", 8, "/a");
+		image__new(NULL, 1000, 1000, "python3", "/usr/bin/python3", "python3", 8, "/a");
 	struct death death = {
 		.who = root,
 		.parent = { .pid = 99, .start = 9 },
@@ -564,7 +564,7 @@ Test(fate, fills_its_row)
 	struct proc *proc = add_proc(&scene, 200);
 	struct fate *fate;
 
-	family__set_image(proc, image__new(5, 5, "sh", "/bin/sh", "sh", 3, "/a"));
+	family__set_image(proc, image__new(NULL, 5, 5, "sh", "/bin/sh", "sh", 3, "/a"));
 	fate = incident__add(scene.incident, proc);
 	fate__signalled(fate, SIGTERM, DIED + 1, BY_DAEMON);
 	fate__signalled(fate, SIGKILL, DIED + 2, BY_KERNEL);

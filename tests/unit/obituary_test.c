@@ -19,7 +19,7 @@ static struct culprit *culprit(uint32_t count)
 			.uid = UINT32_MAX,
 			.comm = "exactly15 long\n",
 		};
-	return culprit__new(&record, image__new(7, 8, "c", "/bin/c", "c\0-x", 5, "/g"));
+	return culprit__new(&record, image__new(NULL, 7, 8, "c", "/bin/c", "c\0-x", 5, "/g"));
 }
 
 Test(obituary, every_ancestor_comes_out_as_it_went_in)

@@ -10,7 +10,7 @@ TestSuite(rules, .timeout = 30);
 
 static struct image *image_of(const char *exe, const char *args, size_t len)
 {
-	return image__new(0, 0, "comm", exe, args, len, "");
+	return image__new(NULL, 0, 0, "comm", exe, args, len, "");
 }
 
 #define IMAGE(exe, args) image_of(exe, args, sizeof(args))
@@ -110,7 +110,7 @@ Test(rules, tell_the_kernel_what_paths_begin_with)
 
 static struct image *image_in(const char *cgroup)
 {
-	return image__new(1000, 100, "python3", "/usr/bin/python3.11", "python3\0job.py", 15,
+	return image__new(NULL, 1000, 100, "python3", "/usr/bin/python3.11", "python3\0job.py", 15,
 			  cgroup);
 }
 

@@ -14,7 +14,16 @@
 #include "guard/config_reader.h"
 #include "guard/journal.h"
 
-enum kind { KIND_PATH, KIND_BOOL, KIND_COUNT, KIND_RING, KIND_BYTES, KIND_DURATION, KIND_EVENTS };
+enum kind {
+	KIND_PATH,
+	KIND_BOOL,
+	KIND_COUNT,
+	KIND_RING,
+	KIND_BYTES,
+	KIND_DURATION,
+	KIND_EVENTS,
+	KIND_REDACT
+};
 
 /* What may stand in the file: a section, a key, and where its value goes. */
 static const struct key {
@@ -42,6 +51,7 @@ static const struct key {
 	  36525 * 86400ULL * NS_PER_SEC },
 	{ "store", "max", KIND_BYTES, offsetof(struct config, most), 1 << 20, 1ULL << 50 },
 	{ "store", "events", KIND_EVENTS, offsetof(struct config, events), 0, 0 },
+	{ "store", "redact", KIND_REDACT, offsetof(struct config, redact), 0, 0 },
 };
 
 #define KEYS (sizeof(keys) / sizeof(*keys))
@@ -61,6 +71,7 @@ struct config config__default(void)
 		.keep = 30 * 86400ULL * NS_PER_SEC,
 		.most = 1 << 30,
 		.events = STORE_TREES,
+		.redact = { .defaults = true },
 	};
 }
 
@@ -170,11 +181,47 @@ static int set_duration(struct reader *reader, yaml_node_t *node, const struct k
 	return 0;
 }
 
+static int add_pattern(struct reader *reader, yaml_node_t *node, struct redactor *to)
+{
+	const char *text;
+	int err;
+
+	if (node->type != YAML_SCALAR_NODE)
+		return reader__complain(reader, node->start_mark, "a pattern is a single word");
+	text = reader__word(reader, node);
+	if (!text)
+		return -EINVAL;
+	err = redactor__add(to, text);
+	return err == -EINVAL ? reader__complain(reader, node->start_mark,
+						 "'%.60s' is no pattern; write \"*passw*\", "
+						 "\"=ghp_*\", default",
+						 text)
+			      : err;
+}
+
+/* In place of the default, which an entry brings back. */
+static int set_redact(struct reader *reader, yaml_node_t *list, struct redactor *to)
+{
+	yaml_node_item_t *item;
+	int err = 0;
+
+	if (list->type != YAML_SEQUENCE_NODE)
+		return reader__complain(reader, list->start_mark,
+					"redact takes a list of patterns; [] for none");
+	to->defaults = false;
+	for (item = list->data.sequence.items.start; !err && item < list->data.sequence.items.top;
+	     item++)
+		err = add_pattern(reader, yaml_document_get_node(&reader->document, *item), to);
+	return err;
+}
+
 static int set_value(struct reader *reader, yaml_node_t *node, const struct key *key)
 {
 	void *to = (char *)reader->config + key->offset;
 	const char *text;
 
+	if (key->kind == KIND_REDACT)
+		return set_redact(reader, node, to);
 	if (node->type != YAML_SCALAR_NODE)
 		return reader__complain(reader, node->start_mark, "%s takes a single value",
 					key->name);
@@ -190,6 +237,7 @@ static int set_value(struct reader *reader, yaml_node_t *node, const struct key 
 		return set_duration(reader, node, key, text, to);
 	case KIND_EVENTS:
 		return set_events(reader, node, text, to);
+	case KIND_REDACT:
 	case KIND_COUNT:
 	case KIND_RING:
 	case KIND_BYTES:
@@ -329,4 +377,5 @@ int config__read(struct config *config, const char *path, bool must_exist, char 
 void config__free(struct config *config)
 {
 	rules__free(&config->rules);
+	redactor__free(&config->redact);
 }

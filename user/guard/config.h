@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/redact.h"
 #include "model/rules.h"
 
 #define CONFIG_PATH "/etc/orphand/orphand.yaml"
@@ -28,6 +29,7 @@ struct config {
 	uint64_t keep; /* ns: how long the store keeps what happened */
 	uint64_t most; /* bytes, of the store's file */
 	enum store_events events;
+	struct redactor redact; /* of command lines, before they are told to anybody */
 	struct rules rules;
 };
 

@@ -66,31 +66,32 @@ static const char *path_of(struct coroner *coroner, uint64_t id)
 	return slot->path;
 }
 
-static struct image *image_of(struct coroner *coroner, const struct image_value *value)
+static struct image *image_of(struct guard *guard, const struct image_value *value)
 {
-	return image__of_value(value, path_of(coroner, value->cgroup));
+	return image__of_value(&guard->config.redact, value,
+			       path_of(guard->coroner, value->cgroup));
 }
 
-static void keep_culprit(struct coroner *coroner, const struct record_sender *record)
+static void keep_culprit(struct guard *guard, const struct record_sender *record)
 {
-	struct culprit **slot = &coroner->culprits[record->head.who.pid % CULPRITS];
+	struct culprit **slot = &guard->coroner->culprits[record->head.who.pid % CULPRITS];
 
 	culprit__put(*slot);
-	*slot = culprit__new(record, image_of(coroner, &record->image));
+	*slot = culprit__new(record, image_of(guard, &record->image));
 }
 
-static void keep_dying(struct coroner *coroner, const struct record_exec *record)
+static void keep_dying(struct guard *guard, const struct record_exec *record)
 {
-	struct dying *slot = &coroner->dying[record->head.who.pid % DYING];
+	struct dying *slot = &guard->coroner->dying[record->head.who.pid % DYING];
 
 	image__put(slot->image);
 	slot->who = record->head.who;
-	slot->image = image_of(coroner, &record->image);
+	slot->image = image_of(guard, &record->image);
 }
 
-static struct image *take_dying(struct coroner *coroner, const struct death *death)
+static struct image *take_dying(struct guard *guard, const struct death *death)
 {
-	struct dying *slot = &coroner->dying[death->who.pid % DYING];
+	struct dying *slot = &guard->coroner->dying[death->who.pid % DYING];
 	struct image_value value = { .cgroup = death->cgroup, .uid = death->uid };
 	struct image *image = slot->image;
 
@@ -99,7 +100,7 @@ static struct image *take_dying(struct coroner *coroner, const struct death *dea
 		return image;
 	}
 	text__copy(value.comm, sizeof(value.comm), death->comm);
-	return image_of(coroner, &value);
+	return image_of(guard, &value);
 }
 
 static struct culprit *culprit_of(const struct coroner *coroner, struct ident who)
@@ -130,27 +131,27 @@ static void bury(struct coroner *coroner, const struct death *death, uint32_t tr
 	obituary->culprit = culprit__ref(culprit_of(coroner, death->sender.who));
 }
 
-static void on_stranger(struct coroner *coroner, const struct death *death)
+static void on_stranger(struct guard *guard, const struct death *death)
 {
-	struct ident *told = &coroner->told[death->who.pid % DYING];
+	struct ident *told = &guard->coroner->told[death->who.pid % DYING];
 
 	if (ident__equal(*told, death->who))
 		return;
 	*told = death->who;
-	bury(coroner, death, 0, take_dying(coroner, death));
+	bury(guard->coroner, death, 0, take_dying(guard, death));
 }
 
 void coroner__record(struct guard *guard, const struct record *record)
 {
 	switch ((int)record->type) {
 	case RECORD_SENDER:
-		keep_culprit(guard->coroner, (const struct record_sender *)record);
+		keep_culprit(guard, (const struct record_sender *)record);
 		break;
 	case RECORD_DYING:
-		keep_dying(guard->coroner, (const struct record_exec *)record);
+		keep_dying(guard, (const struct record_exec *)record);
 		break;
 	default:
-		on_stranger(guard->coroner, &((const struct record_exit *)record)->death);
+		on_stranger(guard, &((const struct record_exit *)record)->death);
 		break;
 	}
 }

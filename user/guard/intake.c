@@ -218,8 +218,8 @@ static struct image *name_process(struct guard *guard, const struct record_exec 
 		text__copy(exe, sizeof(exe), value->exe);
 		cookie = COOKIE_UNKNOWN;
 	}
-	image = image__new(value->uid, value->gid, value->comm, exe, value->args, value->args_len,
-			   cgroup);
+	image = image__new(&guard->config.redact, value->uid, value->gid, value->comm, exe,
+			   value->args, value->args_len, cgroup);
 	if (image)
 		image->cookie = cookie;
 	return image;

@@ -172,6 +172,16 @@ static void print_rules(const struct rules *rules)
 	}
 }
 
+static void print_redactor(const struct redactor *redactor)
+{
+	size_t own = redactor->names.count + redactor->values.count;
+	char text[80];
+
+	snprintf(text, sizeof(text), "by %s%zu pattern%s of its own",
+		 redactor->defaults ? "the default and " : "", own, own == 1 ? "" : "s");
+	print_finding(NULL, FINDING_OK, "redact", text);
+}
+
 static int check(const struct config *config)
 {
 	const char *why = missing();
@@ -182,6 +192,7 @@ static int check(const struct config *config)
 	print_finding(NULL, FINDING_OK, "runtime_dir", config->runtime_dir);
 	print_finding(NULL, FINDING_OK, "pin_dir", config->pin_dir);
 	print_finding(NULL, FINDING_OK, "ring", ring);
+	print_redactor(&config->redact);
 	print_rules(&config->rules);
 	if (why) {
 		print_finding(NULL, FINDING_WRONG, "place", why);

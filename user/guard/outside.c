@@ -122,7 +122,7 @@ static bool take_in(struct guard *guard, const struct task_row *row)
 		family__drop_proc(guard->family, proc);
 		return false;
 	}
-	image = procfs__image(row->who.pid, NULL);
+	image = procfs__image(&guard->config.redact, row->who.pid, NULL);
 	if (image)
 		family__set_image(proc, image);
 	if (enter(guard, proc))

@@ -220,7 +220,7 @@ void procfs__state_text(uint32_t pid, char *state, size_t size)
 		*state = '\0';
 }
 
-struct image *procfs__image(uint32_t pid, const char *fallback_exe)
+struct image *procfs__image(const struct redactor *redactor, uint32_t pid, const char *fallback_exe)
 {
 	char exe[PATH_LEN], args[ARGS_LEN], comm[COMM_LEN + 1], cgroup[CGROUP_LEN], path[64];
 	unsigned uids[4] = {}, gids[4] = {};
@@ -233,6 +233,7 @@ struct image *procfs__image(uint32_t pid, const char *fallback_exe)
 	path_of(pid, "comm", path);
 	procfs__line(path, comm, sizeof(comm));
 	procfs__cgroup(pid, cgroup, sizeof(cgroup));
-	return image__new(uids[0], gids[0], comm, *exe || !fallback_exe ? exe : fallback_exe, args,
+	return image__new(redactor, uids[0], gids[0], comm,
+			  *exe || !fallback_exe ? exe : fallback_exe, args,
 			  args_len > 0 ? (size_t)args_len : 0, cgroup);
 }

@@ -16,7 +16,8 @@ uint32_t procfs__session(uint32_t pid);
 
 /* What a process runs, NULL when it is gone or without memory. The caller makes sure afterwards
  * that it was the one it meant. fallback_exe: where the link can't be read, may be NULL. */
-struct image *procfs__image(uint32_t pid, const char *fallback_exe);
+struct image *procfs__image(const struct redactor *redactor, uint32_t pid,
+			    const char *fallback_exe);
 
 /* The target of /proc/PID/exe, or "". */
 void procfs__exe(uint32_t pid, char *exe, size_t size);

@@ -113,7 +113,7 @@ static struct image *image_in_map(struct guard *guard, struct ident root)
 	if (kernel__image(guard->kernel, root, &value) || value.args_len > ARGS_LEN)
 		return NULL;
 	cgroups__path(value.cgroup, cgroup, sizeof(cgroup));
-	return image__of_value(&value, cgroup);
+	return image__of_value(&guard->config.redact, &value, cgroup);
 }
 
 /* What the root ran, when it is no more there to be asked. */
@@ -164,7 +164,7 @@ static const struct task_row *find_row(const struct census *census, struct ident
 static void describe(struct guard *guard, struct proc *proc, const struct census *census)
 {
 	const struct task_row *row = find_row(census, proc->id);
-	struct image *image = procfs__image(proc->id.pid, NULL);
+	struct image *image = procfs__image(&guard->config.redact, proc->id.pid, NULL);
 
 	if (image && kernel__is_member(guard->kernel, proc->id))
 		family__set_image(proc, image);

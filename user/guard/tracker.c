@@ -255,7 +255,7 @@ static int enter_root(struct guard *guard, struct tree *tree, const struct task_
 /* What a process runs, read while it is certain whose it is. */
 static void read_image(struct guard *guard, struct proc *proc)
 {
-	struct image *image = procfs__image(proc->id.pid, NULL);
+	struct image *image = procfs__image(&guard->config.redact, proc->id.pid, NULL);
 
 	if (image && kernel__is_member(guard->kernel, proc->id))
 		family__set_image(proc, image);

@@ -44,7 +44,7 @@ static struct image *image_of_parent(struct guard *guard, struct ident parent)
 		return NULL;
 	if (proc)
 		return image__ref(proc->image);
-	image = procfs__image(parent.pid, NULL);
+	image = procfs__image(&guard->config.redact, parent.pid, NULL);
 	if (image && procfs__is(parent))
 		return image;
 	image__put(image);
@@ -97,7 +97,8 @@ static struct image *image_of(struct guard *guard, const struct task_row *row)
 {
 	const struct proc *proc = family__proc(guard->family, row->who);
 
-	return proc && proc->image ? image__ref(proc->image) : procfs__image(row->who.pid, NULL);
+	return proc && proc->image ? image__ref(proc->image)
+				   : procfs__image(&guard->config.redact, row->who.pid, NULL);
 }
 
 /* Who comes under no rule. Forks share their image: most of a large family is answered by the one
@@ -181,6 +182,26 @@ static void take_rules(struct guard *guard, struct rules *rules)
 	watch__look_around(guard);
 }
 
+/* Who runs already is shown by the new patterns, too. Forks share their image. */
+static void take_redactor(struct guard *guard, const struct redactor *redactor)
+{
+	const struct image *done = NULL;
+	struct tree *tree;
+	struct proc *proc;
+
+	redactor__free(&guard->config.redact);
+	guard->config.redact = *redactor;
+	for (tree = family__first_tree(guard->family); tree; tree = LIST_NEXT(tree, all)) {
+		if (tree->image)
+			image__redact(tree->image, redactor);
+		TAILQ_FOREACH(proc, &tree->procs, in_tree) {
+			if (proc->image && proc->image != done)
+				image__redact(proc->image, redactor);
+			done = proc->image;
+		}
+	}
+}
+
 void watch__reload(struct guard *guard)
 {
 	struct config config = config__default();
@@ -193,6 +214,7 @@ void watch__reload(struct guard *guard)
 	}
 	guard->config.survivors_per_incident = config.survivors_per_incident;
 	guard->config.incidents_per_minute = config.incidents_per_minute;
+	take_redactor(guard, &config.redact);
 	take_rules(guard, &config.rules);
 	log_info("reloaded: %zu rule%s; daemon and limits hold until the next start",
 		 guard->config.rules.count, guard->config.rules.count == 1 ? "" : "s");
