@@ -86,7 +86,7 @@ struct control_query {
 	__u64 after;   /* EVENTS: only sequence numbers above this */
 	__u32 limit;   /* the newest so many */
 	__u32 follow;  /* EVENTS: go on until the client hangs up */
-	__u32 pid;     /* WHY */
+	__u32 pid;     /* EVENTS, WHY */
 	__u32 tree;    /* EVENTS */
 	__u32 types;   /* EVENTS: bits, 1 << enum event_type */
 	__u32 by_user; /* INCIDENTS: uid is asked for */

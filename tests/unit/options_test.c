@@ -198,7 +198,7 @@ Test(options, unknown_things_are_refused)
 {
 	refuse(LINE("fly", "5"), "'fly'");
 	refuse(LINE("top"), "'top'");
-	refuse(LINE("show", "01JD", "--html", "f"), "'--html'");
+	refuse(LINE("show", "01JD", "--pdf", "f"), "'--pdf'");
 	refuse(LINE("list", "--store", "f"), "'--store'");
 	refuse(LINE("list", "--follow"), "'--follow'");
 	refuse(LINE("list", "--js"), "'--js'");

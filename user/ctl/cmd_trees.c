@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "ctl/client.h"
+#include "ctl/past.h"
 #include "report/forest.h"
 #include "model/policy.h"
 
@@ -273,8 +274,10 @@ static void print_view_head(struct view *view)
 	print__when(stdout, screen, &view->ctl->context.host, tree->since);
 	if (tree->outer)
 		printf(", within tree %" PRIu32, tree->outer);
-	fputs(": ", stdout);
-	print_policy(&tree->policy);
+	if (tree->policy.on) { /* it is not known of the past */
+		fputs(": ", stdout);
+		print_policy(&tree->policy);
+	}
 	fputc('\n', stdout);
 	if (*tree->why) {
 		fputs("matched by ", stdout);
@@ -320,12 +323,19 @@ enum exit_status cmd__tree(struct ctl *ctl)
 	enum exit_status status;
 
 	forest__init(&view.forest);
-	status = client__ask_once(ctl, &target, take_view, &view, &end);
+	status = ctl->options.at ? past__tree(ctl, take_view, &view)
+				 : client__ask_once(ctl, &target, take_view, &view, &end);
 	if (status != EXIT_DONE)
 		return status;
 	if (view.has_tree)
 		return print_view(&view);
-	complain("no tree and no watched process %" PRIu32 "; see orphanctl list",
-		 ctl->options.number);
+	if (ctl->options.at)
+		complain("no tree and no watched process %" PRIu32
+			 " is known of that time; a store that reaches further back is asked with "
+			 "--store FILE",
+			 ctl->options.number);
+	else
+		complain("no tree and no watched process %" PRIu32 "; see orphanctl list",
+			 ctl->options.number);
 	return EXIT_FAILED;
 }

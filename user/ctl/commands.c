@@ -19,7 +19,9 @@ const struct command commands[] = {
 	{ "spare", "PID", "leave this process, and what it starts from now on, alone", cmd__spare,
 	  OPERAND_PID, 0 },
 	{ "list", "", "the trees: id, rule, root, age, members", cmd__list, OPERAND_NONE, 0 },
-	{ "tree", "TREE|PID", "one tree, drawn as a tree", cmd__tree, OPERAND_TARGET, 0 },
+	{ "tree", "TREE|PID [--at WHEN] [--store FILE]",
+	  "one tree, drawn as a tree; as it stood then, from the events", cmd__tree, OPERAND_TARGET,
+	  TAKES(AT) | TAKES(STORE) },
 	{ "events", "[--follow] [OPTION...]", "what happened, a line each", cmd__events,
 	  OPERAND_NONE,
 	  TAKES(FOLLOW) | TAKES(SINCE) | TAKES(UNTIL) | TAKES(TYPE) | TAKES(TREE) | TAKES(LIMIT) |

@@ -573,6 +573,8 @@ int options__parse(struct options *options, char **argv, uint64_t now, const cha
 		err = take_rest(&parser);
 	if (err)
 		return err;
+	if (options->store && !options->at && options->command->operand == OPERAND_TARGET)
+		return refuse(&parser, "a store tells what was: write --at WHEN, too");
 	if (options->store && options->follow)
 		return refuse(&parser,
 			      "a store tells what was; --follow asks the daemon: leave one of "

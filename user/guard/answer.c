@@ -250,7 +250,7 @@ static bool is_asked_for(const struct client *client, const struct control_query
 {
 	return client__may_see(client, event->owner) &&
 	       filter__takes_event(query, event->at + (uint64_t)guard__realtime(client->guard),
-				   event->type, event->tree);
+				   event->type, event->tree, event->who.pid);
 }
 
 static void send_event(struct client *client, const struct event *event)

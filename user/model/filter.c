@@ -47,9 +47,10 @@ int filter__outcome(const char *name)
 }
 
 bool filter__takes_event(const struct control_query *query, uint64_t time, uint32_t type,
-			 uint32_t tree)
+			 uint32_t tree, uint32_t pid)
 {
 	if (time < query->since || (query->until && time > query->until))
 		return false;
-	return (!query->types || query->types >> type & 1) && (!query->tree || query->tree == tree);
+	return (!query->types || query->types >> type & 1) &&
+	       (!query->tree || query->tree == tree) && (!query->pid || query->pid == pid);
 }

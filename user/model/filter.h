@@ -20,8 +20,8 @@ bool filter__matches(const char *glob, const char *text);
 /* The outcome of that name, -1 for none. */
 int filter__outcome(const char *name);
 
-/* At that time (realtime), of that type, of that tree. */
+/* At that time (realtime), of that type, of that tree, of that process. */
 bool filter__takes_event(const struct control_query *query, uint64_t time, uint32_t type,
-			 uint32_t tree);
+			 uint32_t tree, uint32_t pid);
 
 #endif

@@ -645,7 +645,10 @@ struct json_object *json__tree(const struct json_context *context,
 	put_field(&maker, "rule", row->name);
 	put_field(&maker, "matched_by", row->why);
 	put(&maker, "root", make_tree_root(context, row));
-	put_number(&maker, "owner", row->owner);
+	if (row->policy.on)
+		put_number(&maker, "owner", row->owner);
+	else
+		put_null(&maker, "owner"); /* a tree of the past */
 	put_time(&maker, "since", context, row->since);
 	put_number(&maker, "age_ns", now > row->since ? now - row->since : 0);
 	put_number(&maker, "members", row->members);
@@ -654,6 +657,11 @@ struct json_object *json__tree(const struct json_context *context,
 	else
 		put_null(&maker, "outer");
 	put_text(&maker, "state", tree_state(row->flags));
+	if (!row->policy.on) {
+		put_null(&maker, "made_by");
+		put_null(&maker, "policy");
+		return finish(&maker);
+	}
 	put_text(&maker, "made_by", row->flags & TREE_RULE ? "rule" : "hand");
 	put(&maker, "policy", make_policy(&row->policy));
 	return finish(&maker);

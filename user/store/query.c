@@ -187,17 +187,20 @@ static int one_event(struct reader *reader, sqlite3_stmt *statement)
 	return tell(reader, &event.row.head, CONTROL_EVENT_ROW, sizeof(event.row));
 }
 
-/* Of one tree, which has an index, or of all by time; of the newest so many. */
+/* The roots' and a tree's have an index of their own, which is taken where it is said in so many
+ * words; all have one by time. */
 static int prepare_events(struct store *store, const struct control_query *query,
 			  sqlite3_stmt **statement)
 {
 	static const char order[] = " ORDER BY event.time, event.host, event.seq";
-	char asked[160], rest[480];
+	char asked[240], rest[560];
 
 	snprintf(asked, sizeof(asked),
-		 "%s AND event.time >= ?1 AND (?2 = 0 OR event.time <= ?2) AND "
-		 "(?4 = 0 OR (?4 >> event.type) & 1)",
-		 query->tree ? "event.tree = ?3" : "?3 = 0");
+		 "%s AND %s AND event.time >= ?1 AND (?2 = 0 OR event.time <= ?2) AND "
+		 "(?6 = 0 OR event.pid = ?6)",
+		 query->tree ? "event.tree = ?3" : "?3 = 0",
+		 query->types == 1U << EVENT_TREE_TRACKED ? "event.type = 0"
+							  : "(?4 = 0 OR (?4 >> event.type) & 1)");
 	if (query->limit)
 		snprintf(rest, sizeof(rest),
 			 "WHERE (event.host, event.seq) IN (SELECT host, seq FROM event WHERE %s "
@@ -222,6 +225,7 @@ int store__events(struct store *store, const struct control_query *query, store_
 	sqlite3_bind_int64(statement, 3, query->tree);
 	sqlite3_bind_int64(statement, 4, query->types);
 	sqlite3_bind_int64(statement, 5, query->limit);
+	sqlite3_bind_int64(statement, 6, query->pid);
 	return each(&reader, statement, one_event);
 }
 

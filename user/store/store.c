@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* store.c - opening, writing. */
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -75,9 +77,11 @@ static int read_schema(struct store *store, const char *path, int64_t *schema, c
 
 	if (!err)
 		err = store__number(store, "SELECT count(*) FROM sqlite_master", &count);
+	if (err == -EBADMSG)
+		return refuse(store, path, err, "not a store of orphand, or a broken one", error,
+			      size);
 	if (err)
-		return refuse(store, path, err == -EBADMSG ? err : -EBADMSG,
-			      "not a store of orphand, or a broken one", error, size);
+		return refuse(store, path, err, sqlite3_errmsg(store->db), error, size);
 	if (*schema > STORE_SCHEMA) {
 		snprintf(why, sizeof(why),
 			 "a store of schema %lld, this orphand knows %d: use a newer one",
@@ -89,7 +93,9 @@ static int read_schema(struct store *store, const char *path, int64_t *schema, c
 	return 0;
 }
 
-static int open_file(struct store **out, const char *path, int flags, char *error, size_t size)
+/* name: the path as SQLite shall read it. */
+static int open_file(struct store **out, const char *path, const char *name, int flags, char *error,
+		     size_t size)
 {
 	struct store *store = calloc(1, sizeof(*store));
 
@@ -97,7 +103,7 @@ static int open_file(struct store **out, const char *path, int flags, char *erro
 		snprintf(error, size, "%s: no memory", path);
 		return -ENOMEM;
 	}
-	if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(name, &store->db, flags, NULL) != SQLITE_OK)
 		return refuse(store, path, -EIO,
 			      store->db ? sqlite3_errmsg(store->db) : "no memory", error, size);
 	sqlite3_busy_timeout(store->db, BUSY_MS);
@@ -154,7 +160,8 @@ int store__create(struct store **out, const char *path, char *error, size_t size
 {
 	struct store *store = NULL;
 	int64_t schema;
-	int err = open_file(&store, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error, size);
+	int err = open_file(&store, path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error,
+			    size);
 
 	if (!err)
 		err = read_schema(store, path, &schema, error, size);
@@ -195,23 +202,46 @@ static int copy_and_bring_up(struct store *store, int64_t schema)
 	return store__bring_up(store, schema);
 }
 
+static int check_file(const char *path, char *error, size_t size)
+{
+	struct stat st;
+	int err = 0;
+
+	if (stat(path, &st) || access(path, R_OK)) {
+		err = -errno;
+		snprintf(error, size, "%s: %s", path, strerror(-err));
+	} else if (!S_ISREG(st.st_mode)) {
+		err = -EBADMSG;
+		snprintf(error, size, "%s: not a plain file", path);
+	}
+	return err;
+}
+
+/* SQLite makes files beside one that has a log, if only to read. Where the folder is not ours to
+ * write to, and there is no log, the file is all there is. */
+static int open_to_read(struct store **store, const char *path, char *error, size_t size)
+{
+	int flags = SQLITE_OPEN_READONLY;
+	char name[4200];
+	bool still;
+
+	snprintf(name, sizeof(name), "%s-wal", path);
+	still = access(name, F_OK) != 0;
+	snprintf(name, sizeof(name), "%s", path);
+	if (!still || access(dirname(name), W_OK) == 0 || strpbrk(path, "%?#"))
+		return open_file(store, path, path, flags, error, size);
+	snprintf(name, sizeof(name), "file:%s?immutable=1", path);
+	return open_file(store, path, name, flags | SQLITE_OPEN_URI, error, size);
+}
+
 int store__open(struct store **out, const char *path, char *error, size_t size)
 {
 	struct store *store = NULL;
-	struct stat st;
 	int64_t schema;
-	int err;
+	int err = check_file(path, error, size);
 
-	if (stat(path, &st)) {
-		err = -errno;
-		snprintf(error, size, "%s: %s", path, strerror(-err));
-		return err;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		snprintf(error, size, "%s: not a plain file", path);
-		return -EBADMSG;
-	}
-	err = open_file(&store, path, SQLITE_OPEN_READONLY, error, size);
+	if (!err)
+		err = open_to_read(&store, path, error, size);
 	if (!err)
 		err = read_schema(store, path, &schema, error, size);
 	if (!err && !schema)

@@ -128,7 +128,9 @@ const char *const indexes[INDEXES] = {
 	"incident_pid ON incident(pid)",
 	"survivor_pid ON survivor(pid)",
 	"event_tree ON event(tree)",
-	"event_exit ON event(pid) WHERE type = 3", /* EVENT_PROCESS_EXITED */
+	"event_root ON event(time) WHERE type = 0", /* EVENT_TREE_TRACKED */
+	"event_exit ON event(pid) WHERE type = 3",  /* EVENT_PROCESS_EXITED */
 };
 
+static_assert(EVENT_TREE_TRACKED == 0, "event_root");
 static_assert(EVENT_PROCESS_EXITED == 3, "event_exit");

@@ -59,7 +59,7 @@ enum table_id { TABLE_EVENT, TABLE_INCIDENT, TABLE_SURVIVOR, TABLE_DEATH, TABLES
 
 extern const struct table tables[TABLES];
 
-#define INDEXES 7
+#define INDEXES 8
 
 extern const char *const indexes[INDEXES];
 
