@@ -198,7 +198,7 @@ Test(options, unknown_things_are_refused)
 {
 	refuse(LINE("fly", "5"), "'fly'");
 	refuse(LINE("top"), "'top'");
-	refuse(LINE("show", "01JD", "--pdf", "f"), "'--pdf'");
+	refuse(LINE("list", "--html", "f"), "'--html'");
 	refuse(LINE("list", "--store", "f"), "'--store'");
 	refuse(LINE("list", "--follow"), "'--follow'");
 	refuse(LINE("list", "--js"), "'--js'");
@@ -208,6 +208,20 @@ Test(options, unknown_things_are_refused)
 	refuse(LINE("run", "--"), "run");
 	refuse(LINE("--"), "'--'");
 	refuse((char *[]){ NULL }, "no command");
+}
+
+Test(options, show_writes_as_many_files_as_are_named)
+{
+	struct options options =
+		parse(LINE("show", "01JD", "--html", "-", "--svg=a.svg", "--dot", "./-"));
+
+	cr_expect_str_eq(options.html, "-");
+	cr_expect_str_eq(options.svg, "a.svg");
+	cr_expect_str_eq(options.dot, "./-");
+	cr_expect_null(parse(LINE("show", "01JD")).html);
+	refuse(LINE("show", "01JD", "--html", ""), "--html ''");
+	refuse(LINE("show", "01JD", "--svg", ""), "--svg ''");
+	refuse(LINE("show", "01JD", "--dot"), "--dot wants a value");
 }
 
 Test(options, help_and_version_need_nothing_else)

@@ -75,7 +75,7 @@ static void put_style(FILE *to)
 	      "pre{margin:.6rem 0 0;white-space:pre-wrap;font-size:.8rem}\n"
 	      "footer{font-size:.85rem;padding:0 .2rem}\n"
 	      "@media (max-width:600px){main{padding:.5rem}section,header{padding:.8rem}"
-	      "dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .5rem}"
+	      "dl{grid-template-columns:max-content 1fr;gap:.25rem .7rem}"
 	      ".tree ul{padding-left:.55rem;margin-left:.2rem}"
 	      "td,th{padding-right:.5rem}td.who{min-width:0}td.at{white-space:normal}}\n",
 	      to);

@@ -360,25 +360,36 @@ struct entry {
 	const char *mark;
 	const char *class;
 	const char *text;
+	int down; /* a mark that stands above its bar */
 };
 
-/* The fates that the lanes show, and the marks. */
+/* The fates and marks that are there. */
 static size_t collect_entries(const struct report *report, struct entry *entries)
 {
-	bool seen[LOOKS] = {};
+	bool seen[LOOKS] = {}, first = false, last = false, exec = false;
 	size_t count = 0;
 
-	for (uint32_t i = 0; i <= report->count; i++)
-		seen[relative__look(&report->members[i])] = true;
+	for (uint32_t i = 0; i <= report->count; i++) {
+		const struct relative *member = &report->members[i];
+
+		seen[relative__look(member)] = true;
+		first |= member->row && member->row->first.at;
+		last |= member->row && member->row->last.at;
+	}
+	for (uint32_t i = 0; i < report->moments.count; i++)
+		exec |= report->moments.all[i].kind == MOMENT_EXECUTED;
 	for (size_t i = 0; i < LOOKS; i++) {
 		if (seen[i])
 			entries[count++] =
-				(struct entry){ looks[i].name, looks[i].name, looks[i].name };
+				(struct entry){ looks[i].name, looks[i].name, looks[i].name, 0 };
 	}
-	entries[count++] = (struct entry){ "fork", "mark", "fork" };
-	entries[count++] = (struct entry){ "exec", "mark", "exec" };
-	entries[count++] = (struct entry){ "first", "mark", "first signal" };
-	entries[count++] = (struct entry){ "last", "mark", "last signal" };
+	entries[count++] = (struct entry){ "fork", "mark", "fork", 0 };
+	if (exec)
+		entries[count++] = (struct entry){ "exec", "mark", "exec", 0 };
+	if (first)
+		entries[count++] = (struct entry){ "first", "mark", "first signal", 6 };
+	if (last)
+		entries[count++] = (struct entry){ "last", "mark", "last signal", 7 };
 	return count;
 }
 
@@ -391,9 +402,9 @@ static void put_legend(const struct drawing *drawing, const struct entry *entrie
 		fputs("<svg overflow=\"visible\"", drawing->to);
 		put_percent(drawing, "x", x);
 		fprintf(drawing->to,
-			" y=\"%d\"><use href=\"#tl-%s\" class=\"%s\" x=\"9\"/>"
+			" y=\"%d\"><use href=\"#tl-%s\" class=\"%s\" x=\"9\" y=\"%d\"/>"
 			"<text x=\"20\" y=\"4\">%s</text></svg>\n",
-			y, entries[i].mark, entries[i].class, entries[i].text);
+			y, entries[i].mark, entries[i].class, entries[i].down, entries[i].text);
 	}
 }
 
