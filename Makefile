@@ -191,7 +191,7 @@ clean:
 DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
               libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev
 DEPS_RUN   := procps python3
-DEPS_TEST  := libcriterion-dev zsh fish
+DEPS_TEST  := libcriterion-dev zsh fish libxml2-utils graphviz
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio

@@ -366,7 +366,7 @@ Test(report, moments_are_told_in_order_from_the_death)
 	take_event(&report, other, "b1");
 	cr_assert_eq(report__finish(&report), 0);
 	text = render(&report, tell);
-	cr_expect_str_eq(text, "-1.999999 s forked by 0\n"
+	cr_expect_str_eq(text, "-1.999999 s forked\n"
 			       "-1.999999 s forked by 9999999\n"
 			       "-1.500000 s watched from here on\n"
 			       "-1.000000 s runs sleep\n"

@@ -93,7 +93,7 @@ static void put_style(FILE *to)
 	      "section,header{border:0;padding:0;margin:0 0 1.2rem}.screen{display:none}"
 	      ".tree li,tr,.tiles li{break-inside:avoid}.pids{max-height:none}"
 	      "details.paper::details-content{content-visibility:visible}"
-	      "summary{list-style:none}}\n"
+	      "summary{list-style:none}h2{break-after:avoid}}\n"
 	      "</style>\n",
 	      to);
 }

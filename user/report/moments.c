@@ -102,7 +102,8 @@ static int add_root(struct report *report)
 {
 	const struct control_incident_row *row = &report->incident;
 	bool is_shot = row->exit_code & 0x7f && row->sender.who.pid && row->sender.at <= row->died;
-	int err = add_known(report, row->who.start, (struct moment){ .kind = MOMENT_BORN });
+	int err = add_known(report, row->who.start,
+			    (struct moment){ .kind = MOMENT_BORN, .by = row->parent.pid });
 
 	if (!err && is_shot)
 		err = add_known(report, row->sender.at, (struct moment){ .kind = MOMENT_SHOT });
@@ -118,8 +119,9 @@ static int add_root(struct report *report)
 static int add_survivor(struct report *report, uint32_t member)
 {
 	const struct control_survivor_row *row = report->members[member].row;
-	int err = add_known(report, row->who.start,
-			    (struct moment){ .kind = MOMENT_BORN, .member = member });
+	int err = add_known(
+		report, row->who.start,
+		(struct moment){ .kind = MOMENT_BORN, .member = member, .by = row->parent.pid });
 
 	if (!err)
 		err = add_sent(report, member, &row->first);
@@ -161,10 +163,8 @@ static int compare_happenings(const struct report *report, const struct moment *
 		order = compare_numbers(member->kind, another->kind);
 	if (!order)
 		order = compare_numbers(one->what, other->what);
-	if (!order)
+	if (!order && one->kind == MOMENT_SIGNALLED)
 		order = compare_numbers(one->by, other->by);
-	if (!order && one->kind == MOMENT_BORN)
-		order = compare_numbers(member->parent.pid, another->parent.pid);
 	if (!order && one->kind == MOMENT_EXECUTED)
 		order = strcmp(one->command, other->command);
 	return order;
@@ -186,7 +186,21 @@ static uint32_t run_of(const struct report *report, const struct moment *moments
 	return n;
 }
 
-/* More than a few alike become one, from the first to the last of them. */
+/* From the first of them to the last. */
+static struct moment join(const struct moment *moments, uint32_t count)
+{
+	struct moment joined = moments[0];
+
+	joined.count = count;
+	joined.until = moments[count - 1].at;
+	for (uint32_t i = 1; i < count; i++) {
+		if (moments[i].by != joined.by)
+			joined.by = 0;
+	}
+	return joined;
+}
+
+/* More than a few alike become one. */
 static uint32_t fold(const struct report *report, struct moment *moments, uint32_t count)
 {
 	uint32_t kept = 0;
@@ -194,9 +208,7 @@ static uint32_t fold(const struct report *report, struct moment *moments, uint32
 	for (uint32_t i = 0, n; i < count; i += n) {
 		n = run_of(report, &moments[i], count - i);
 		if (n > REPORT_ALIKE_MOST) {
-			moments[kept] = moments[i];
-			moments[kept].count = n;
-			moments[kept++].until = moments[i + n - 1].at;
+			moments[kept++] = join(&moments[i], n);
 			continue;
 		}
 		memmove(&moments[kept], &moments[i], n * sizeof(*moments));

@@ -295,9 +295,13 @@ void course__add(struct course *course, const struct report *report, const struc
 
 static void print_range(const struct report *report, FILE *to, const struct range *range)
 {
+	char first[32], last[32];
+
+	clock__format_span(first, sizeof(first), distance(report, range->from));
+	clock__format_span(last, sizeof(last), distance(report, range->to));
 	fputc(' ', to);
 	report__distance(report, to, range->from);
-	if (range->to == range->from)
+	if (strcmp(first, last) == 0)
 		return;
 	fputs(" to ", to);
 	report__distance(report, to, range->to);
@@ -365,11 +369,12 @@ void report__fate(const struct report *report, FILE *to, const struct relative *
 void report__moment(const struct report *report, FILE *to, const struct moment *moment)
 {
 	const struct control_incident_row *row = &report->incident;
-	const struct relative *member = &report->members[moment->member];
 
 	switch (moment->kind) {
 	case MOMENT_BORN:
-		fprintf(to, "forked by %" PRIu32, member->parent.pid);
+		fputs("forked", to);
+		if (moment->by)
+			fprintf(to, " by %" PRIu32, moment->by);
 		break;
 	case MOMENT_TRACKED:
 		fputs("watched from here on", to);

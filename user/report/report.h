@@ -67,7 +67,7 @@ struct moment {
 	uint32_t kind;	/* enum moment_kind */
 	uint32_t member;
 	uint32_t what; /* SIGNALLED: the signal; GONE: the exit code */
-	uint32_t by;   /* SIGNALLED: enum signal_by */
+	uint32_t by;   /* SIGNALLED: enum signal_by; BORN: whose child, 0: of several */
 	uint32_t count;
 	char *command; /* EXECUTED: already safe to print */
 };

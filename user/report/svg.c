@@ -25,8 +25,8 @@
 #define LEGEND_COLUMNS 4
 #define LEGEND_HEIGHT 20
 #define AXIS_HEIGHT 40
-#define LANE_HEIGHT 34
-#define BAR_Y 21
+#define LANE_HEIGHT 37
+#define BAR_Y 24
 #define BAR_HEIGHT 7
 #define FOOT_HEIGHT 24
 
@@ -307,8 +307,6 @@ static void put_lane(const struct drawing *drawing, uint32_t at, const struct ti
 
 	fputs("<g>", drawing->to);
 	put_hover(drawing, lane);
-	put_label(drawing, lane, top_of(drawing, at));
-	put_fate(drawing, lane, times, top_of(drawing, at));
 	put_bar(drawing, lane, times, top_of(drawing, at));
 	put_marks(drawing, "fork", "mark", &times->born, y);
 	put_marks(drawing, "first", "mark", &times->course.first, y);
@@ -316,6 +314,8 @@ static void put_lane(const struct drawing *drawing, uint32_t at, const struct ti
 	if (!lane->mixed)
 		put_use(drawing, class_of(drawing, lane), class_of(drawing, lane),
 			across(drawing->report, end_of(drawing, lane, times)), y);
+	put_label(drawing, lane, top_of(drawing, at));
+	put_fate(drawing, lane, times, top_of(drawing, at));
 	fputs("</g>\n", drawing->to);
 }
 
