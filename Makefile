@@ -51,7 +51,8 @@ MODEL := $(filter-out %/json.o,$(call objs,user/model/*.c))
 JSON  := $(BUILD)/obj/user/model/json.o
 GUARD := $(call objs,user/guard/*.c)
 RECORDER := $(call objs,user/recorder/*.c) $(JAIL)
-STORE := $(call objs,user/store/*.c)
+STORE := $(filter-out %/lines.o,$(call objs,user/store/*.c))
+LINES := $(BUILD)/obj/user/store/lines.o
 REPORT := $(call objs,user/report/*.c)
 CTL   := $(call objs,user/ctl/*.c)
 UNIT  := $(call objs,tests/unit/*.c)
@@ -128,7 +129,7 @@ $(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
-$(BUILD)/orphanctl: $(CTL) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/orphanctl: $(CTL) $(REPORT) $(STORE) $(LINES) $(JSON) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_ctl)) -o $@
 
@@ -142,7 +143,7 @@ $(COMPLETIONS): $(BUILD)/orphanctl
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
 GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
-$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(REPORT) $(STORE) $(LINES) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests) $(PKGS_guard)) -o $@

@@ -135,6 +135,8 @@ static void bash_operand(enum operand operand)
 		fputs(" $(_orphanctl_ids incidents)", stdout);
 	if (operand == OPERAND_COMMAND)
 		fputs(" $(compgen -c -- \"$cur\")", stdout);
+	if (operand == OPERAND_FILE)
+		fputs(" $(compgen -f -- \"$cur\")", stdout);
 }
 
 static void print_bash(void)
@@ -260,6 +262,7 @@ static void zsh_operand(enum operand operand)
 			" \\\n\t\t\t'1:tree or pid:(/proc/<->(:t) $(_orphanctl_ids list))'",
 		[OPERAND_INCIDENT] = " \\\n\t\t\t'1:incident:($(_orphanctl_ids incidents))'",
 		[OPERAND_COMMAND] = " \\\n\t\t\t'1:command:_command_names -e'",
+		[OPERAND_FILE] = " \\\n\t\t\t'1:file:_files'",
 		[OPERAND_SHELL] = "",
 	};
 
@@ -355,6 +358,7 @@ static void fish_operand(const struct command *command)
 		[OPERAND_TARGET] = "(__orphanctl_ids list) (__fish_complete_pids)",
 		[OPERAND_INCIDENT] = "(__orphanctl_ids incidents)",
 		[OPERAND_COMMAND] = "(__orphanctl_command)",
+		[OPERAND_FILE] = "(__fish_complete_path)",
 		[OPERAND_SHELL] = NULL,
 	};
 

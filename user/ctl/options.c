@@ -369,7 +369,7 @@ static const struct {
 	[OPTION_USER] = { "user", "USER", "only roots of this user", take_user },
 	[OPTION_CGROUP] = { "cgroup", "GLOB", "only roots in such a control group", take_cgroup },
 	[OPTION_AT] = { "at", "WHEN", "as it was then", take_at },
-	[OPTION_STORE] = { "store", "FILE", "ask this store, and no daemon", take_store },
+	[OPTION_STORE] = { "store", "FILE", "this store, and no daemon", take_store },
 	[OPTION_HTML] = { "html", "FILE", "write one self-contained page", take_html },
 	[OPTION_SVG] = { "svg", "FILE", "write the timeline as a picture", take_svg },
 	[OPTION_DOT] = { "dot", "FILE", "write the tree, for graphviz", take_dot },
@@ -494,6 +494,9 @@ static int take_operand(struct parser *parser, const char *word)
 		return 0;
 	case OPERAND_INCIDENT:
 		return take_incident(parser, word);
+	case OPERAND_FILE:
+		options->file = word;
+		return *word ? 0 : refuse(parser, "'' is no file; write -, or a file's name");
 	case OPERAND_SHELL:
 		options->shell = word;
 		if (!completion__knows(word))
@@ -579,6 +582,9 @@ int options__parse(struct options *options, char **argv, uint64_t now, const cha
 		return refuse(&parser,
 			      "a store tells what was; --follow asks the daemon: leave one of "
 			      "the two out");
+	if (options->command->operand == OPERAND_FILE && !options->store)
+		return refuse(&parser, "%s wants --store FILE, the store to put the rows into",
+			      options->command->name);
 	settle_policy(options);
 	if (options->socket)
 		return 0;

@@ -54,6 +54,7 @@ enum operand {
 	OPERAND_TARGET,	  /* a tree's id or a pid */
 	OPERAND_INCIDENT, /* an incident's id, or what it begins with */
 	OPERAND_COMMAND,  /* a program and its arguments */
+	OPERAND_FILE,	  /* "-": standard input */
 	OPERAND_SHELL,	  /* bash, zsh or fish */
 };
 
@@ -92,6 +93,8 @@ struct options {
 	const char *html;
 	const char *svg;
 	const char *dot;
+	/* import */
+	const char *file;
 	/* completion */
 	const char *shell;
 };

@@ -66,7 +66,7 @@ static void read_image(sqlite3_stmt *statement, int at, struct control_image *im
 	text__copy(image->cgroup, sizeof(image->cgroup), text_at(statement, at + 5));
 }
 
-/* Column 0 is the host, then those of the table, then each image's. */
+/* Column 0 is the host, then those of the table, then each image's, then the time. */
 static void read_record(sqlite3_stmt *statement, const struct table *table, void *record)
 {
 	int at = 1;
@@ -104,7 +104,8 @@ static int prepare(struct store *store, enum table_id id, const char *rest,
 			      ", image%zu.uid, image%zu.gid, image%zu.comm, image%zu.exe, "
 			      "image%zu.args, image%zu.cgroup",
 			      i, i, i, i, i, i);
-	n += snprintf(sql + n, sizeof(sql) - (size_t)n, " FROM %s", table->name);
+	n += snprintf(sql + n, sizeof(sql) - (size_t)n, ", %s.time FROM %s", table->name,
+		      table->name);
 	for (size_t i = 0; i < table->image_count; i++)
 		n += snprintf(sql + n, sizeof(sql) - (size_t)n,
 			      " LEFT JOIN image AS image%zu ON image%zu.id = %s.%s", i, i,
@@ -376,4 +377,58 @@ int store__why(struct store *store, const struct control_query *query, store_row
 				  "survivor WHERE pid = ?1) ORDER BY incident.time",
 				  one_incident);
 	return err;
+}
+
+/* ---- whole tables */
+
+struct whole {
+	struct reader reader;
+	enum table_id table;
+	const struct store_reading *reading;
+};
+
+static int one_record(struct reader *reader, sqlite3_stmt *statement)
+{
+	const struct whole *whole = (const struct whole *)reader;
+	int time = sqlite3_column_count(statement) - 1;
+	union stored record = {};
+
+	read_record(statement, &tables[whole->table], &record);
+	return whole->reading->record(whole->reading->context, whole->table,
+				      sqlite3_column_int64(statement, time), &record);
+}
+
+/* By time, then by key: "host, seq" with the table's name before each. */
+static void print_order(const struct table *table, char *order, size_t size)
+{
+	int n = snprintf(order, size, "WHERE %s.time >= ? ORDER BY %s.time", table->name,
+			 table->name);
+	char key[64], *rest = key;
+
+	text__copy(key, sizeof(key), table->key);
+	for (const char *word; (word = strsep(&rest, ", "));) {
+		if (*word)
+			n += snprintf(order + n, size - (size_t)n, ", %s.%s", table->name, word);
+	}
+}
+
+int store__each(struct store *store, enum table_id table, uint64_t since,
+		const struct store_reading *reading)
+{
+	struct whole whole = { .reader = { .store = store,
+					   .fn = reading->host,
+					   .context = reading->context,
+					   .host = -1 },
+			       .table = table,
+			       .reading = reading };
+	sqlite3_stmt *statement;
+	char order[256];
+	int err;
+
+	print_order(&tables[table], order, sizeof(order));
+	err = prepare(store, table, order, &statement);
+	if (err)
+		return err;
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)since);
+	return each(&whole.reader, statement, one_record);
 }

@@ -151,7 +151,7 @@ static int prepare_writing(struct store *store)
 	if (!err)
 		err = store__prepare(store, "INSERT INTO word(text) VALUES(?)", &store->add_word);
 	if (!err)
-		err = store__prepare(store, "UPDATE image SET time = ? WHERE id = ?",
+		err = store__prepare(store, "UPDATE image SET time = max(time, ?) WHERE id = ?",
 				     &store->touch_image);
 	return err;
 }
@@ -284,8 +284,15 @@ int store__commit(struct store *store)
 	int err = store__run(store, "COMMIT");
 
 	if (err)
-		store__run(store, "ROLLBACK");
+		store__rollback(store);
 	return err;
+}
+
+void store__rollback(struct store *store)
+{
+	store__run(store, "ROLLBACK");
+	memset(store->images, 0, sizeof(store->images)); /* some may be gone */
+	store->word_id = 0;
 }
 
 static int step(struct store *store, sqlite3_stmt *statement)
@@ -448,20 +455,36 @@ static void bind_column(struct store *store, sqlite3_stmt *statement, int at,
 	}
 }
 
-static int put(struct store *store, enum table_id id, uint64_t at, const void *record)
+static int forget_survivors(struct store *store, const char *incident)
+{
+	sqlite3_stmt *statement;
+	int err = store__prepare(store, "DELETE FROM survivor WHERE incident = ?", &statement);
+
+	if (err)
+		return err;
+	bind_text(statement, 1, incident, INCIDENT_ID_LEN);
+	err = step(store, statement);
+	sqlite3_finalize(statement);
+	return err;
+}
+
+int store__put_record(struct store *store, enum table_id id, int64_t time, const void *record)
 {
 	const struct table *table = &tables[id];
 	sqlite3_stmt *statement = store->insert[id];
-	int64_t time = (int64_t)at + store->realtime;
-	int n = 1;
+	int err = 0, n = 1;
 
+	if (id == TABLE_INCIDENT)
+		err = forget_survivors(store, ((const struct stored_incident *)record)->row.id);
+	if (err)
+		return err;
 	sqlite3_bind_int64(statement, n++, store->host);
 	sqlite3_bind_int64(statement, n++, time);
 	for (size_t i = 0; i < table->image_count; i++) {
 		const char *image = (const char *)record + table->images[i].offset;
 		int64_t image_id;
-		int err = find_image(store, (const void *)image, time, &image_id);
 
+		err = find_image(store, (const void *)image, time, &image_id);
 		if (err)
 			return err;
 		sqlite3_bind_int64(statement, n++, image_id);
@@ -469,6 +492,11 @@ static int put(struct store *store, enum table_id id, uint64_t at, const void *r
 	for (size_t i = 0; i < table->count; i++)
 		bind_column(store, statement, n++, table, &table->columns[i], record);
 	return step(store, statement);
+}
+
+static int put(struct store *store, enum table_id id, uint64_t at, const void *record)
+{
+	return store__put_record(store, id, (int64_t)at + store->realtime, record);
 }
 
 int store__put_event(struct store *store, const struct control_event_row *row)
@@ -485,28 +513,14 @@ int store__put_death(struct store *store, const struct control_death_row *row)
 	return put(store, TABLE_DEATH, row->at, &death);
 }
 
-static int forget_survivors(struct store *store, const char *incident)
-{
-	sqlite3_stmt *statement;
-	int err = store__prepare(store, "DELETE FROM survivor WHERE incident = ?", &statement);
-
-	if (err)
-		return err;
-	bind_text(statement, 1, incident, INCIDENT_ID_LEN);
-	err = step(store, statement);
-	sqlite3_finalize(statement);
-	return err;
-}
-
 int store__put_incident(struct store *store, const struct control_incident_row *row,
 			struct store_place *place)
 {
 	const struct stored_incident incident = { .row = *row };
-	int err = forget_survivors(store, row->id);
 
 	*place = (struct store_place){ .opened = row->opened };
 	text__copy(place->incident, sizeof(place->incident), row->id);
-	return err ? err : put(store, TABLE_INCIDENT, row->opened, &incident);
+	return put(store, TABLE_INCIDENT, row->opened, &incident);
 }
 
 int store__put_survivor(struct store *store, const struct control_survivor_row *row,
@@ -516,6 +530,24 @@ int store__put_survivor(struct store *store, const struct control_survivor_row *
 
 	text__copy(survivor.incident, sizeof(survivor.incident), place->incident);
 	return put(store, TABLE_SURVIVOR, place->opened, &survivor);
+}
+
+int store__find_torn(struct store *store, char incident[INCIDENT_ID_LEN])
+{
+	sqlite3_stmt *statement;
+	int err = store__prepare(store,
+				 "SELECT id FROM incident WHERE survivors != (SELECT count(*) FROM "
+				 "survivor WHERE survivor.incident = incident.id) LIMIT 1",
+				 &statement);
+
+	*incident = '\0';
+	if (err)
+		return err;
+	if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0))
+		text__copy(incident, INCIDENT_ID_LEN,
+			   (const char *)sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+	return store__error(store);
 }
 
 /* ---- keeping it small */

@@ -38,6 +38,7 @@ static inline void store__close_own(struct store **store)
 
 int store__begin(struct store *store);
 int store__commit(struct store *store);
+void store__rollback(struct store *store);
 
 /* Whose rows those behind it are. */
 int store__put_host(struct store *store, const struct control_host *host);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* store_parts.h - what store.c (writing) and query.c (reading) share; nobody else reads it. */
+/* store_parts.h - what the files of the store share; nobody else reads it. */
 #ifndef ORPHAND_STORE_PARTS_H
 #define ORPHAND_STORE_PARTS_H
 
@@ -35,5 +35,26 @@ int store__prepare(struct store *store, const char *sql, sqlite3_stmt **statemen
 int store__number(struct store *store, const char *sql, int64_t *number);
 /* From that schema (0: nothing is there) to STORE_SCHEMA, all of it or nothing. */
 int store__bring_up(struct store *store, int64_t schema);
+
+/* ---- whole tables, for lines.c */
+
+/* Whose rows are next, and a row as it is stored: record is the struct that the table's columns
+ * are fields of, time (realtime ns) what it is kept and found by. Not 0: enough. */
+struct store_reading {
+	store_row_fn host;
+	int (*record)(void *context, enum table_id table, int64_t time, const void *record);
+	void *context;
+};
+
+/* All rows of a table from then on (realtime ns), oldest first. 0, what was returned, or a negative
+ * errno. */
+int store__each(struct store *store, enum table_id table, uint64_t since,
+		const struct store_reading *reading);
+
+/* A row of any table as store__each() handed it out, in place of the one with its key. */
+int store__put_record(struct store *store, enum table_id table, int64_t time, const void *record);
+
+/* An incident that says another number of survivors than there are, "": there is none. */
+int store__find_torn(struct store *store, char incident[INCIDENT_ID_LEN]);
 
 #endif

@@ -28,6 +28,14 @@ struct stored_death {
 	struct control_death_row row;
 };
 
+/* Room for a row of any. */
+union stored {
+	struct stored_event event;
+	struct stored_incident incident;
+	struct stored_survivor survivor;
+	struct stored_death death;
+};
+
 struct column {
 	const char *name;
 	uint16_t offset;
