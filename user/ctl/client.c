@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "ctl/archive.h"
 #include "ctl/client.h"
-#include "model/rows.h"
 
 #define PATIENCE_S 10
 
@@ -83,7 +82,7 @@ void client__close(struct client *client)
 }
 
 /* A peer that has hung up may have left word why: that is for the receiving side to find. */
-static enum exit_status send_request(const struct client *client, const void *request)
+enum exit_status client__send(const struct client *client, const void *request)
 {
 	const struct control_head *head = request;
 	ssize_t n;
@@ -145,12 +144,6 @@ static ssize_t receive_packet(const struct client *client, union row *record)
 	}
 }
 
-enum received {
-	RECEIVED_RECORD = 0,
-	RECEIVED_FAILURE, /* complained about */
-	RECEIVED_UNWANTED,
-};
-
 static enum received complain_version(const struct client *client, unsigned version)
 {
 	complain("the daemon at %s speaks version %u of the control protocol, this orphanctl "
@@ -168,7 +161,7 @@ static enum received complain_malformed(const struct client *client)
 	return RECEIVED_FAILURE;
 }
 
-static enum received receive(const struct client *client, union row *record)
+enum received client__receive(const struct client *client, union row *record)
 {
 	int ready = wait_for_record(client);
 	ssize_t n;
@@ -231,14 +224,14 @@ static enum verdict take_row(struct ctl *ctl, const union row *record, client_ro
 enum exit_status client__ask(struct client *client, struct ctl *ctl, const void *request,
 			     client_row_fn *fn, void *data, struct control_end *end)
 {
-	enum exit_status status = send_request(client, request);
+	enum exit_status status = client__send(client, request);
 	union row record;
 
 	*end = (struct control_end){};
 	if (status != EXIT_DONE)
 		return status;
 	for (;;) {
-		enum received received = receive(client, &record);
+		enum received received = client__receive(client, &record);
 
 		if (received != RECEIVED_RECORD)
 			return received == RECEIVED_UNWANTED ? EXIT_DONE : EXIT_FAILED;

@@ -8,6 +8,7 @@
 #include <orphand/control.h>
 
 #include "ctl/ctl.h"
+#include "model/rows.h"
 
 struct client {
 	const char *path;
@@ -35,6 +36,18 @@ enum exit_status client__open(struct client *client, const char *path);
 void client__close(struct client *client);
 
 #define autoclient __attribute__((cleanup(client__close)))
+
+/* The two halves of client__ask, for who waits for more than the daemon. */
+enum exit_status client__send(const struct client *client, const void *request);
+
+enum received {
+	RECEIVED_RECORD = 0,
+	RECEIVED_FAILURE,  /* complained about */
+	RECEIVED_UNWANTED, /* nobody reads our output any more */
+};
+
+/* The next record, well-formed and of our version; waits for it. */
+enum received client__receive(const struct client *client, union row *record);
 
 /* Sends the request and waits for its END. What is not EXIT_DONE has been complained about. */
 enum exit_status client__ask(struct client *client, struct ctl *ctl, const void *request,

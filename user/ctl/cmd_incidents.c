@@ -34,26 +34,6 @@ static enum colour colour_of(const struct control_incident_row *row)
 						: COLOUR_WARN;
 }
 
-static void print_cause(FILE *to, const struct control_incident_row *row)
-{
-	print__end(to, row->exit_code);
-	if (row->kind == CAUSE_OOM)
-		fputs(" (out of memory)", to);
-	else if (row->sender.who.pid && row->origin != ORIGIN_SELF) {
-		fprintf(to, " from %" PRIu32 " ", row->sender.who.pid);
-		print__field(to, row->sender.comm);
-	}
-}
-
-/* A latency of 0 is none: nobody was signalled, or somebody is left. */
-static void print_latency(FILE *to, const struct screen *screen, uint64_t ns)
-{
-	if (ns)
-		print__span(to, screen, ns);
-	else
-		fputc('-', to);
-}
-
 static void add_incident(struct list *list, const struct control_incident_row *row)
 {
 	const struct screen *screen = &list->ctl->screen;
@@ -64,12 +44,12 @@ static void add_incident(struct list *list, const struct control_incident_row *r
 		    row->opened);
 	print__field(table__cell(table, COLOUR_PLAIN), row->rule);
 	fprintf(table__cell(table, COLOUR_PLAIN), "%" PRIu32, row->who.pid);
-	print_cause(table__cell(table, COLOUR_PLAIN), row);
+	print__cause(table__cell(table, COLOUR_PLAIN), row);
 	fputs(row->open ? "open" : incident_outcome__name(row->outcome),
 	      table__cell(table, colour_of(row)));
 	fprintf(table__cell(table, COLOUR_PLAIN), "%" PRIu32, row->survivors);
-	print_latency(table__cell(table, COLOUR_PLAIN), screen, row->reaction_ns);
-	print_latency(table__cell(table, COLOUR_PLAIN), screen, row->clear_ns);
+	print__latency(table__cell(table, COLOUR_PLAIN), screen, row->reaction_ns);
+	print__latency(table__cell(table, COLOUR_PLAIN), screen, row->clear_ns);
 	print__command(table__cell(table, COLOUR_PLAIN), &row->image);
 }
 

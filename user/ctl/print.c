@@ -84,6 +84,25 @@ void print__when(FILE *to, const struct screen *screen, const struct control_hos
 	fputs(" ago", to);
 }
 
+void print__cause(FILE *to, const struct control_incident_row *row)
+{
+	print__end(to, row->exit_code);
+	if (row->kind == CAUSE_OOM)
+		fputs(" (out of memory)", to);
+	else if (row->sender.who.pid && row->origin != ORIGIN_SELF) {
+		fprintf(to, " from %" PRIu32 " ", row->sender.who.pid);
+		print__field(to, row->sender.comm);
+	}
+}
+
+void print__latency(FILE *to, const struct screen *screen, uint64_t ns)
+{
+	if (ns)
+		print__span(to, screen, ns);
+	else
+		fputc('-', to);
+}
+
 int print__json(struct json_object *object)
 {
 	const char *text = NULL;

@@ -51,6 +51,12 @@ void print__span(FILE *to, const struct screen *screen, uint64_t ns);
 void print__when(FILE *to, const struct screen *screen, const struct control_host *host,
 		 uint64_t at);
 
+/* "SIGKILL from 4100 platform": an incident's, in a column. */
+void print__cause(FILE *to, const struct control_incident_row *row);
+
+/* A latency of 0 is none: nobody was signalled, or somebody is left. */
+void print__latency(FILE *to, const struct screen *screen, uint64_t ns);
+
 /* A line of JSON; puts the object. 0, or -ENOMEM when there is none. */
 int print__json(struct json_object *object);
 
