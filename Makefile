@@ -22,8 +22,8 @@ Q   := $(if $(V),,@)
 say = @printf '  %-5s %s\n' $(1) $@
 
 PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3
-PKGS_ctl   := json-c sqlite3
-PKGS_tests := json-c criterion libbpf sqlite3
+PKGS_ctl   := json-c sqlite3 ncursesw
+PKGS_tests := json-c criterion libbpf sqlite3 ncursesw
 
 CPPFLAGS += -D_GNU_SOURCE -DORPHAND_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -190,9 +190,10 @@ clean:
 # ---- what people call
 
 DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
-              libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev
+              libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev \
+              libncurses-dev
 DEPS_RUN   := procps python3
-DEPS_TEST  := libcriterion-dev zsh fish libxml2-utils graphviz
+DEPS_TEST  := libcriterion-dev zsh fish tmux libxml2-utils graphviz
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio

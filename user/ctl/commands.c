@@ -43,6 +43,7 @@ const struct command commands[] = {
 	  cmd__import, OPERAND_FILE, TAKES(STORE) },
 	{ "arm", "", "close the brake: survivors are signalled", cmd__arm, OPERAND_NONE, 0 },
 	{ "disarm", "", "open the brake: nobody is signalled", cmd__disarm, OPERAND_NONE, 0 },
+	{ "top", "", "a live full-screen view; ? there tells its keys", cmd__top, OPERAND_NONE, 0 },
 	{ "completion", "bash|zsh|fish", NULL, cmd__completion, OPERAND_SHELL, 0 },
 };
 

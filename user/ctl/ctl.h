@@ -45,7 +45,7 @@ void command__help(FILE *to, const struct command *command);
 
 command_fn cmd__run, cmd__track, cmd__untrack, cmd__spare, cmd__arm, cmd__disarm, cmd__list,
 	cmd__tree, cmd__events, cmd__incidents, cmd__show, cmd__why, cmd__stats, cmd__doctor,
-	cmd__export, cmd__import, cmd__completion;
+	cmd__export, cmd__import, cmd__top, cmd__completion;
 
 /* A shell for which cmd__completion prints a script. */
 bool completion__knows(const char *shell);
