@@ -181,7 +181,7 @@ Test(why, events_are_found_by_type_and_tree)
 	pid_t second = user__begin(rig, "orphanctl", "run", "--", "/bin/sleep", "600");
 	const struct said *said;
 
-	await_word(rig, WORDS("orphanctl", "--json", "events"), number(second));
+	await_word(rig, WORDS("orphanctl", "events", "--type", "tree.tracked"), "tree 2");
 	user__kill(first);
 	user__kill(second);
 	await_word(rig, WORDS("orphanctl", "events", "--tree", "2", "--store", store_of(rig)),

@@ -197,7 +197,6 @@ Test(options, incident_ids_are_letters_and_digits)
 Test(options, unknown_things_are_refused)
 {
 	refuse(LINE("fly", "5"), "'fly'");
-	refuse(LINE("top"), "'top'");
 	refuse(LINE("list", "--html", "f"), "'--html'");
 	refuse(LINE("list", "--store", "f"), "'--store'");
 	refuse(LINE("list", "--follow"), "'--follow'");
