@@ -118,6 +118,7 @@ $(BUILD)/obj/user/guard/%.o: user/guard/%.c $(BUILD)/orphand.skel.h
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
 
+$(BUILD)/obj/user/recorder/page.o: $(wildcard user/recorder/page/*)
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -139,9 +140,10 @@ $(COMPLETIONS): $(BUILD)/orphanctl
 # ---- tests
 
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
+PAGE = $(BUILD)/obj/user/recorder/page.o
 GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
-$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(STORE) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(PAGE) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests) $(PKGS_guard)) -o $@
