@@ -82,10 +82,10 @@ export async function metrics() {
 
 // ---- events
 
-export function follow(names, heard, changed) {
-	const source = new EventSource("/events");
-	for (const name of names)
-		source.addEventListener(name, (message) => heard(JSON.parse(message.data)));
+export function follow(types, heard, changed) {
+	const source = new EventSource(`/events?type=${types}`);
+	for (const type of types)
+		source.addEventListener(`orphand.${type}`, (message) => heard(JSON.parse(message.data)));
 	source.addEventListener("open", () => changed(true));
 	source.addEventListener("error", () => changed(false));
 }

@@ -3,6 +3,7 @@
 import { between, brief, cause, clock, command, died, el, many, plain, short, span } from "./text.js";
 
 const PAGE = 200; // rows at a time: a family of 10,000 must not hold the browser up
+const LARGE = 20; // survivors; in more than that, who is stuck is shown first
 const DEEPEST = 12; // levels that are still indented
 
 // ---- the family
@@ -221,7 +222,11 @@ function clicked(story, event) {
 		toggle(story, twisted ? story.folded : story.opened, node);
 }
 
-// Who is stuck among ten thousand is one press away.
+// Who is stuck among ten thousand is what somebody comes to see.
+function firstLook(nodes) {
+	return nodes.length > LARGE && nodes.some(({ process }) => process.outcome === "stuck") ? "stuck" : "";
+}
+
 function choices(story) {
 	const counts = new Map();
 	for (const { process } of story.family.nodes)
@@ -302,7 +307,7 @@ export function show(box, incident, close, before) {
 	const everyone = [story.family.root, ...story.family.nodes];
 
 	bounds(story, incident);
-	story.only = before?.only ?? "";
+	story.only = before?.only ?? firstLook(story.family.nodes);
 	story.shown = before?.shown ?? PAGE;
 	story.folded = kept(before?.folded, everyone);
 	story.opened = kept(before?.opened, everyone);

@@ -10,6 +10,7 @@ const HOUR = 3600e3;
 const KEPT = 2000; // incidents in memory, the newest
 const PAGE = 50; // rows at a time
 const AT_ONCE = 20; // incidents asked for one by one
+const ANSWER = 500; // incidents in one answer
 const LOSS_STAYS = 10 * 60e3; // ms that a loss is news
 
 const OUTCOMES = ["cleared", "spared", "observed", "braked", "stuck", "open"];
@@ -75,22 +76,31 @@ async function answered(promise) {
 	return answer;
 }
 
-async function askIncidents(query) {
-	const list = await answered(feed.incidents(query));
-	list.forEach(take);
-	forget();
-	return list;
+// The newest first, page by page; the number of them, and whether there may be more.
+async function askIncidents(query, most) {
+	let count = 0;
+	for (let { before } = query; count < most;) {
+		const limit = Math.min(ANSWER, most - count);
+		const list = await answered(feed.incidents({ ...query, limit, ...before && { before } }));
+		list.forEach(take);
+		draw();
+		count += list.length;
+		if (list.length < limit)
+			return { count, more: false };
+		before = list.at(-1).id;
+	}
+	return { count, more: true };
 }
 
 async function askDue() {
 	const ids = [...due];
 	due.clear();
 	if (ids.length > AT_ONCE) {
-		await askIncidents({ since: "5m", limit: KEPT });
+		await askIncidents({ since: "5m" }, KEPT);
 	} else {
 		await Promise.all(ids.map(async (id) => take(await answered(feed.incident(id)))));
-		forget();
 	}
+	forget();
 	announce(ids);
 	if (ids.includes(shown?.id))
 		openIncident(shown.id);
@@ -133,9 +143,10 @@ function gather() {
 async function first() {
 	await attempt(async () => {
 		await askCounters();
-		const hour = await askIncidents({ since: "1h", limit: KEPT });
-		if (hour.length < PAGE)
-			state.whole = (await askIncidents({ limit: PAGE })).length < PAGE;
+		const { count } = await askIncidents({ since: "1h" }, KEPT);
+		if (count < PAGE)
+			state.whole = !(await askIncidents({}, PAGE)).more;
+		forget();
 	});
 }
 
@@ -170,10 +181,14 @@ function ago(at) {
 	return ms < 5000 ? "just now" : `${span(Math.round(ms / 1000) * 1e9)} ago`;
 }
 
+function linkTo(one, most = 80) {
+	return el("a", { href: `#incident/${encodeURIComponent(one.id)}` }, el("code", { title: one.title }, brief(one.command, most)));
+}
+
 function lastEnded() {
 	const last = newest().find(({ ended }) => ended);
 	return last ? [`The last orphans were ended ${ago(last.at)}: ${many(last.ended, "survivor")} of `,
-		el("code", {}, brief(last.command, 80)), `, ${last.cause}.`] : ["No orphan has been ended."];
+		linkTo(last), `, ${last.cause}.`] : ["No orphan has been ended."];
 }
 
 function verdict(hour) {
@@ -185,11 +200,19 @@ function verdict(hour) {
 		return state.asked ? ["bad", "Out of touch", "The daemon’s feed does not answer."] : null;
 	if (quiet > 2.5 * POLL && !document.hidden)
 		return ["bad", "Out of touch", `Nothing has come for ${span(quiet * 1e6)}; what is below may be old.`];
+	if (metrics.get("orphand_feed_stale") === 1)
+		return ["bad", "Silent", "The daemon does not answer its own feed; what is below may be old."];
+	if (metrics.get("orphand_observe") === 1)
+		return ["warn", "Observing", "Nobody is signalled: the daemon was told only to watch."];
 	if (metrics.get("orphand_armed") === 0)
 		return ["bad", "Disarmed", "Nobody is signalled. What was left running is told below; ",
 			el("code", {}, "orphanctl arm"), " closes the brake."];
+	if (metrics.get("orphand_attached") === 0)
+		return ["bad", "Detached", "A BPF program is not in its place, so that births or deaths go unseen; ",
+			el("code", {}, "orphanctl doctor"), " tells which."];
 	if (stuck.length)
-		return ["bad", "Stuck", `${many(stuck.length, "incident")} of the last hour with a survivor that would not die.`];
+		return ["bad", "Stuck", "A survivor of ", linkTo(stuck[0]), " would not die", stuck.length > 1 ?
+			`; so it was in ${many(stuck.length - 1, "other incident")} of the last hour.` : "."];
 	if (Date.now() - state.lostAt < LOSS_STAYS)
 		return ["warn", "Losing records", "Some did not come through. The families are read from the maps, so that nobody escapes; the story may have holes."];
 	return ["good", "Armed", ...lastEnded()];
@@ -216,6 +239,8 @@ function setText(element, text) {
 }
 
 function replaceIfChanged(element, children) {
+	if (element.contains(document.activeElement))
+		return; // a link that somebody is at does not go
 	const box = el("div", {}, ...children);
 	if (element.textContent !== box.textContent)
 		element.replaceChildren(...box.childNodes);
@@ -318,7 +343,7 @@ function makeRow(one) {
 	const about = [one.rule, `pid ${one.root.pid}`, one.root.user, place].filter(Boolean).map((text) => plain(text));
 	const row = el("tr", { class: one.shown },
 		cell("time", clock(one.opened)),
-		cell("root", el("a", { href: `#incident/${encodeURIComponent(one.id)}` }, el("code", { title: one.title }, one.command)),
+		cell("root", linkTo(one, 300),
 			el("small", {}, about.join(" · "))),
 		cell("cause", one.cause),
 		cell("number", el("span", { class: "narrow" }, "survivors "), one.survivors.toLocaleString("en")),
@@ -389,9 +414,9 @@ function drawIncidents() {
 async function moreIncidents() {
 	state.rows += 4 * PAGE;
 	if (state.rows > state.incidents.size && !state.whole) {
-		const most = Math.min(KEPT, state.rows);
+		const before = newest().at(-1)?.id;
 		await attempt(async () => {
-			state.whole = (await askIncidents({ limit: most })).length < most;
+			state.whole = !(await askIncidents(before ? { before } : {}, 4 * PAGE)).more;
 		});
 	}
 	draw();
@@ -449,6 +474,7 @@ function drawLosses() {
 	const armed = metrics.get("orphand_armed");
 	const lines = [
 		{ name: "Brake", value: armed ? "closed: armed" : "open: nobody is signalled", kind: armed ? "good" : "bad" },
+		metrics.get("orphand_observe") ? { name: "Observing", value: "nobody is signalled", kind: "warn" } : null,
 		loss("Records lost in the kernel", metrics.get("orphand_events_lost_total") ?? 0),
 		...metrics.of("orphand_feed_dropped_total").map(({ labels, value }) => loss(`Dropped on the way: ${plain(labels.sink)}`, value)),
 		loss("Maps read whole", metrics.get("orphand_resyncs_total")),
@@ -573,8 +599,7 @@ document.addEventListener("visibilitychange", () => document.hidden || look());
 await first();
 state.asked = true;
 draw();
-feed.follow(["orphand.tree.tracked", "orphand.tree.ended", "orphand.incident.opened", "orphand.incident.closed",
-	"orphand.brake.opened", "orphand.events.lost"], heard, (live) => {
+feed.follow(["tree.tracked", "tree.ended", "incident.opened", "incident.closed", "brake.opened", "events.lost"], heard, (live) => {
 	state.live = live;
 	if (live)
 		first(); // what was missed meanwhile

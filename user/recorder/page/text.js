@@ -37,12 +37,12 @@ export function span(ns) {
 	for (const [i, [most, unit]] of SMALL.entries()) {
 		const n = ns / (SMALL[i - 1]?.[0] ?? 1);
 		if (ns < 0.9995 * most)
-			return `${n < 9.95 ? Number(n.toFixed(1)) : Math.round(n)} ${unit}`;
+			return `${n < 9.95 ? Number(n.toFixed(1)) : Math.round(n)}\u00a0${unit}`;
 	}
 	const seconds = Math.round(ns / 1e9);
 	const [, size, unit, part, rest] = LARGE.find(([most]) => seconds < most);
 	const left = Math.floor(seconds % size / part);
-	return `${Math.floor(seconds / size)} ${unit}${left ? ` ${left} ${rest}` : ""}`;
+	return `${Math.floor(seconds / size)}\u00a0${unit}${left ? ` ${left}\u00a0${rest}` : ""}`;
 }
 
 export function many(n, one, more = one + "s") {
