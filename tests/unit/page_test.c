@@ -11,7 +11,7 @@ TestSuite(page, .timeout = 30);
 
 static char *text_of(const char *path)
 {
-	const struct page *page = page__find(path);
+	const struct page_file *page = page__find(path);
 
 	if (!page)
 		cr_assert_fail("%s: no such file", path);

@@ -24,7 +24,7 @@ EMBED(icon_svg, "icon.svg");
 #define CSS "text/css; charset=utf-8"
 #define JS "text/javascript; charset=utf-8"
 
-static const struct page pages[] = {
+static const struct page_file pages[] = {
 	{ "/", HTML, page_html, page_html_end },
 	{ "/page.css", CSS, page_css, page_css_end },
 	{ "/page.js", JS, page_js, page_js_end },
@@ -34,7 +34,7 @@ static const struct page pages[] = {
 	{ "/icon.svg", "image/svg+xml", icon_svg, icon_svg_end },
 };
 
-const struct page *page__find(const char *path)
+const struct page_file *page__find(const char *path)
 {
 	for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
 		if (strcmp(pages[i].path, path) == 0)
@@ -44,7 +44,7 @@ const struct page *page__find(const char *path)
 }
 
 /* FNV-1a */
-void page__etag(const struct page *page, char etag[PAGE_ETAG_LEN])
+void page__etag(const struct page_file *page, char etag[PAGE_ETAG_LEN])
 {
 	uint64_t hash = 0xcbf29ce484222325;
 

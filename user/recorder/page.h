@@ -13,7 +13,7 @@
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " \
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-struct page {
+struct page_file {
 	const char *path; /* of the request */
 	const char *type;
 	const char *bytes;
@@ -21,9 +21,9 @@ struct page {
 };
 
 /* NULL: there is no such file. */
-const struct page *page__find(const char *path);
+const struct page_file *page__find(const char *path);
 
 /* With its quotes; another one when the file is another. */
-void page__etag(const struct page *page, char etag[PAGE_ETAG_LEN]);
+void page__etag(const struct page_file *page, char etag[PAGE_ETAG_LEN]);
 
 #endif

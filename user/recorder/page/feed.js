@@ -10,18 +10,15 @@ async function get(path) {
 	return answer;
 }
 
-// An array, or one object a line.
-function objects(text) {
-	return text.startsWith("[") ? JSON.parse(text)
-		: text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
-}
-
 export async function trees() {
-	return objects(await (await get("/trees")).text());
+	return (await get("/trees")).json();
 }
 
+// The newest first; next: the id that another answer begins behind, undefined when this was all.
 export async function incidents(query) {
-	return objects(await (await get(`/incidents?${new URLSearchParams(query)}`)).text());
+	const answer = await get(`/incidents?${new URLSearchParams(query)}`);
+	const [, next] = /[?&]before=(\w+)[^>]*>; *rel="?next/.exec(answer.headers.get("link") ?? "") ?? [];
+	return { list: await answer.json(), next };
 }
 
 export async function incident(id) {

@@ -222,9 +222,13 @@ function clicked(story, event) {
 		toggle(story, twisted ? story.folded : story.opened, node);
 }
 
+function stuckOf(nodes) {
+	return nodes.filter(({ process }) => process.outcome === "stuck");
+}
+
 // Who is stuck among ten thousand is what somebody comes to see.
 function firstLook(nodes) {
-	return nodes.length > LARGE && nodes.some(({ process }) => process.outcome === "stuck") ? "stuck" : "";
+	return nodes.length > LARGE && stuckOf(nodes).length ? "stuck" : "";
 }
 
 function choices(story) {
@@ -310,7 +314,7 @@ export function show(box, incident, close, before) {
 	story.only = before?.only ?? firstLook(story.family.nodes);
 	story.shown = before?.shown ?? PAGE;
 	story.folded = kept(before?.folded, everyone);
-	story.opened = kept(before?.opened, everyone);
+	story.opened = before ? kept(before.opened, everyone) : new Set(stuckOf(story.family.nodes).slice(0, 3));
 	story.current = everyone.find((node) => key(node) === before?.current);
 	story.tree = el("ul", { role: "tree", "aria-label": "The root and its survivors" });
 	story.more = el("button", { type: "button", class: "more", hidden: true,

@@ -76,20 +76,19 @@ async function answered(promise) {
 	return answer;
 }
 
-// The newest first, page by page; the number of them, and whether there may be more.
+// The newest first, answer by answer: how many came, and whether there are more.
 async function askIncidents(query, most) {
 	let count = 0;
-	for (let { before } = query; count < most;) {
+	let before = query.before;
+	do {
 		const limit = Math.min(ANSWER, most - count);
-		const list = await answered(feed.incidents({ ...query, limit, ...before && { before } }));
+		const { list, next } = await answered(feed.incidents({ ...query, limit, ...before && { before } }));
 		list.forEach(take);
 		draw();
 		count += list.length;
-		if (list.length < limit)
-			return { count, more: false };
-		before = list.at(-1).id;
-	}
-	return { count, more: true };
+		before = next;
+	} while (before && count < most);
+	return { count, more: Boolean(before) };
 }
 
 async function askDue() {
