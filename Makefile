@@ -21,7 +21,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 Q   := $(if $(V),,@)
 say = @printf '  %-5s %s\n' $(1) $@
 
-PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3
+PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3 json-c libmicrohttpd
 PKGS_ctl   := json-c sqlite3
 PKGS_tests := json-c criterion libbpf sqlite3
 
@@ -124,7 +124,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,json-c) -c $< -o $@
 
-$(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(MODEL) $(BASE)
+$(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(JSON) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
@@ -170,7 +170,7 @@ $(BUILD)/next/kernel.o: user/guard/kernel.c $(BUILD)/next/orphand.skel.h
 	$(call say,CC)
 	$(Q)$(CC) -I$(BUILD)/next $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
 
-$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(RECORDER) $(STORE) $(MODEL) $(BASE)
+$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(RECORDER) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
@@ -190,7 +190,8 @@ clean:
 # ---- what people call
 
 DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
-              libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev
+              libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev \
+              libmicrohttpd-dev
 DEPS_RUN   := procps python3
 DEPS_TEST  := libcriterion-dev zsh fish
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc

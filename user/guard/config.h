@@ -10,6 +10,8 @@
 
 #define CONFIG_PATH "/etc/orphand/orphand.yaml"
 #define CONFIG_PATH_LEN 108 /* a socket's path and a pin's must fit */
+#define FEED_LEN 128
+#define TOKEN_LEN 256
 
 /* What of the events is stored; incidents are in any case but the first. */
 enum store_events { STORE_NONE = 0, STORE_INCIDENTS, STORE_TREES };
@@ -28,6 +30,8 @@ struct config {
 	uint64_t keep; /* ns: how long the store keeps what happened */
 	uint64_t most; /* bytes, of the store's file */
 	enum store_events events;
+	char feed[FEED_LEN];   /* an address (base/address.h) */
+	char token[TOKEN_LEN]; /* that the feed's clients must show; "": none */
 	struct rules rules;
 };
 

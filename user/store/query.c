@@ -12,13 +12,6 @@
 
 #define IMAGE_COLUMNS "image.uid, image.gid, image.comm, image.exe, image.args, image.cgroup"
 
-struct reader {
-	struct store *store;
-	store_row_fn fn;
-	void *context;
-	int64_t host; /* that was told last */
-};
-
 static const char *text_at(sqlite3_stmt *statement, int at)
 {
 	const char *text = (const char *)sqlite3_column_text(statement, at);
@@ -61,8 +54,8 @@ static void read_record(sqlite3_stmt *statement, const struct table *table, void
 		   (struct control_image *)((char *)record + table->image));
 }
 
-static int prepare(struct store *store, const struct table *table, const char *rest,
-		   sqlite3_stmt **statement)
+int reader__prepare(struct store *store, const struct table *table, const char *rest,
+		    sqlite3_stmt **statement)
 {
 	char sql[2048];
 	int n = snprintf(sql, sizeof(sql), "SELECT %s.host", table->name);
@@ -109,9 +102,8 @@ static int tell_host(struct reader *reader, int64_t id)
 	return tell(reader, &host.head, CONTROL_HOST_ROW, sizeof(host));
 }
 
-/* Calls one for each row of the statement; what it returns when it is not 0, or an error. */
-static int each(struct reader *reader, sqlite3_stmt *statement,
-		int (*one)(struct reader *reader, sqlite3_stmt *statement))
+int reader__each(struct reader *reader, sqlite3_stmt *statement,
+		 int (*one)(struct reader *reader, sqlite3_stmt *statement))
 {
 	int result, err = 0;
 
@@ -131,7 +123,7 @@ static int each(struct reader *reader, sqlite3_stmt *statement,
 
 /* ---- events */
 
-static int one_event(struct reader *reader, sqlite3_stmt *statement)
+int reader__event(struct reader *reader, sqlite3_stmt *statement)
 {
 	struct stored_event event = {};
 
@@ -144,14 +136,14 @@ int store__events(struct store *store, const struct control_query *query, store_
 {
 	struct reader reader = { store, fn, context, -1 };
 	sqlite3_stmt *statement;
-	int err = prepare(store, &table_event,
-			  "WHERE event.time >= ? ORDER BY event.time, event.host, event.seq",
-			  &statement);
+	int err = reader__prepare(
+		store, &table_event,
+		"WHERE event.time >= ? ORDER BY event.time, event.host, event.seq", &statement);
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)query->since);
-	return each(&reader, statement, one_event);
+	return reader__each(&reader, statement, reader__event);
 }
 
 /* ---- incidents */
@@ -164,7 +156,7 @@ static int one_survivor(struct reader *reader, sqlite3_stmt *statement)
 	return tell(reader, &survivor.row.head, CONTROL_SURVIVOR_ROW, sizeof(survivor.row));
 }
 
-static int one_incident(struct reader *reader, sqlite3_stmt *statement)
+int reader__incident(struct reader *reader, sqlite3_stmt *statement)
 {
 	struct stored_incident incident = {};
 	sqlite3_stmt *survivors;
@@ -173,12 +165,13 @@ static int one_incident(struct reader *reader, sqlite3_stmt *statement)
 	read_record(statement, &table_incident, &incident);
 	err = tell(reader, &incident.row.head, CONTROL_INCIDENT_ROW, sizeof(incident.row));
 	if (!err)
-		err = prepare(reader->store, &table_survivor,
-			      "WHERE survivor.incident = ? ORDER BY survivor.position", &survivors);
+		err = reader__prepare(reader->store, &table_survivor,
+				      "WHERE survivor.incident = ? ORDER BY survivor.position",
+				      &survivors);
 	if (err)
 		return err;
 	sqlite3_bind_text(survivors, 1, incident.row.id, -1, SQLITE_STATIC);
-	return each(reader, survivors, one_survivor);
+	return reader__each(reader, survivors, one_survivor);
 }
 
 /* Of the newest so many, oldest first. An outcome that is none matches nothing. */
@@ -193,12 +186,12 @@ int store__incidents(struct store *store, const struct control_query *query, sto
 		if (strcmp(query->outcome, incident_outcome__name((enum incident_outcome)i)) == 0)
 			outcome = i;
 	}
-	err = prepare(store, &table_incident,
-		      "WHERE incident.id IN (SELECT id FROM incident WHERE time >= ?1 AND "
-		      "(?2 = '' OR rule = ?2) AND (?3 = '' OR outcome = ?4) AND "
-		      "substr(id, 1, length(?5)) = upper(?5) ORDER BY time DESC LIMIT ?6) "
-		      "ORDER BY incident.time, incident.id",
-		      &statement);
+	err = reader__prepare(store, &table_incident,
+			      "WHERE incident.id IN (SELECT id FROM incident WHERE time >= ?1 AND "
+			      "(?2 = '' OR rule = ?2) AND (?3 = '' OR outcome = ?4) AND "
+			      "substr(id, 1, length(?5)) = upper(?5) ORDER BY time DESC LIMIT ?6) "
+			      "ORDER BY incident.time, incident.id",
+			      &statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)query->since);
@@ -207,5 +200,5 @@ int store__incidents(struct store *store, const struct control_query *query, sto
 	sqlite3_bind_int(statement, 4, outcome);
 	sqlite3_bind_text(statement, 5, query->id, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 6, query->limit ? (int64_t)query->limit : -1);
-	return each(&reader, statement, one_incident);
+	return reader__each(&reader, statement, reader__incident);
 }

@@ -25,6 +25,25 @@ struct store {
 	struct image_slot images[IMAGE_SLOTS];
 };
 
+/* One reading of rows. */
+struct reader {
+	struct store *store;
+	store_row_fn fn;
+	void *context;
+	int64_t host; /* that was told last; -1: none yet */
+};
+
+/* A statement for a table's rows; rest: WHERE and what follows. */
+int reader__prepare(struct store *store, const struct table *table, const char *rest,
+		    sqlite3_stmt **statement);
+/* Calls one for each row, and is done with the statement; what it returns when it is not 0, or an
+ * error. */
+int reader__each(struct reader *reader, sqlite3_stmt *statement,
+		 int (*one)(struct reader *reader, sqlite3_stmt *statement));
+int reader__event(struct reader *reader, sqlite3_stmt *statement);
+/* With its survivors. */
+int reader__incident(struct reader *reader, sqlite3_stmt *statement);
+
 int store__prepare(struct store *store, const char *sql, sqlite3_stmt **statement);
 
 #endif
