@@ -140,10 +140,10 @@ $(COMPLETIONS): $(BUILD)/orphanctl
 # ---- tests
 
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
-PAGE = $(BUILD)/obj/user/recorder/page.o
+RECORDER_PARTS = $(addprefix $(BUILD)/obj/user/recorder/,page.o request.o metrics.o picture.o health.o)
 GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
-$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(PAGE) $(STORE) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(RECORDER_PARTS) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests) $(PKGS_guard)) -o $@
