@@ -24,6 +24,7 @@ say = @printf '  %-5s %s\n' $(1) $@
 PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3 json-c libmicrohttpd
 PKGS_ctl   := json-c sqlite3
 PKGS_tests := json-c criterion libbpf sqlite3
+PKGS_e2e   := $(PKGS_tests) libcurl
 
 CPPFLAGS += -D_GNU_SOURCE -DORPHAND_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -140,7 +141,8 @@ $(COMPLETIONS): $(BUILD)/orphanctl
 # ---- tests
 
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
-RECORDER_PARTS = $(addprefix $(BUILD)/obj/user/recorder/,page.o request.o metrics.o picture.o health.o)
+RECORDER_PARTS = $(addprefix $(BUILD)/obj/user/recorder/,page.o request.o metrics.o picture.o health.o \
+                 listing.o sse.o feed.o)
 GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
 $(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(RECORDER_PARTS) $(STORE) $(JSON) $(MODEL) $(BASE)
@@ -156,7 +158,7 @@ $(BUILD)/tests/kernel-tests: $(KERNEL_TESTS) $(BASE)
 $(BUILD)/tests/e2e-tests: $(E2E) $(filter-out %_test.o,$(KERNEL_TESTS)) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests)) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_e2e)) -o $@
 
 $(BUILD)/tests/actor: $(ACTOR) $(BUILD)/obj/user/base/text.o
 	@mkdir -p $(@D)
@@ -193,7 +195,7 @@ DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf
               libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev \
               libmicrohttpd-dev
 DEPS_RUN   := procps python3
-DEPS_TEST  := libcriterion-dev zsh fish
+DEPS_TEST  := libcriterion-dev zsh fish libcurl4-openssl-dev prometheus
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio

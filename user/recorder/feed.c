@@ -679,10 +679,12 @@ void feed__free(struct feed *feed)
 {
 	if (!feed)
 		return;
+	sse__end(feed->sse);
+	give_up_waiting(feed, UINT64_MAX);
 	if (feed->server)
 		MHD_stop_daemon(feed->server);
 	users__clear(&feed->users);
-	free(feed->sse);
+	sse__free(feed->sse);
 	free(feed->picture.metrics.at);
 	free(feed->picture.trees.at);
 	free(feed->picture.next_metrics.at);

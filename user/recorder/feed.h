@@ -4,6 +4,8 @@
 #ifndef ORPHAND_FEED_H
 #define ORPHAND_FEED_H
 
+#include <orphand/control.h>
+
 #include "recorder/recorder.h"
 #include "recorder/recorder_parts.h"
 

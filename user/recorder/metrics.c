@@ -319,8 +319,10 @@ void metrics__write(FILE *out, const struct picture *picture, const struct own_n
 
 	write_one(&writer, &build, 1, ORPHAND_VERSION);
 	/* Of a guard that has never answered nothing is known, which is not 0. */
-	for (int metric = 0; metric < METRICS && picture->taken[BELL_NUMBERS]; metric++)
-		write_family(&writer, (enum metric)metric, own);
+	for (int metric = 0; metric < METRICS; metric++) {
+		if (picture->taken[BELL_NUMBERS] || metric == METRIC_DROPPED)
+			write_family(&writer, (enum metric)metric, own);
+	}
 	write_one(&writer, &store_bytes, own->store_bytes, NULL);
 	write_one(&writer, &clients, own->clients, NULL);
 	write_one(&writer, &stale, own->stale, NULL);

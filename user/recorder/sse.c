@@ -534,6 +534,25 @@ struct sse *sse__new(struct recorder *recorder, struct users *users)
 	return sse;
 }
 
+void sse__end(struct sse *sse)
+{
+	struct sse_client *client;
+
+	LIST_FOREACH(client, &sse->clients, all)
+	{
+		client->doomed = true;
+		if (client->asleep)
+			MHD_resume_connection(client->connection);
+		client->asleep = false;
+	}
+}
+
+void sse__free(struct sse *sse)
+{
+	clear_ring(sse);
+	free(sse);
+}
+
 unsigned sse__clients(const struct sse *sse)
 {
 	return sse->count;

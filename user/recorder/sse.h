@@ -39,6 +39,10 @@ void sse__turn(struct sse *sse, uint64_t now);
 /* When a turn is due at the latest, boottime; UINT64_MAX: no need. */
 uint64_t sse__due(const struct sse *sse);
 
+/* Lets every client go, before the server stops. */
+void sse__end(struct sse *sse);
+void sse__free(struct sse *sse); /* behind that */
+
 unsigned sse__clients(const struct sse *sse);
 uint64_t sse__dropped(const struct sse *sse); /* clients */
 
