@@ -65,7 +65,7 @@ PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
             $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
-.PHONY: all help deps docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
+.PHONY: all help deps deps-build docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
 .DELETE_ON_ERROR:
 
 all: programs
@@ -196,6 +196,8 @@ DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf
               libmicrohttpd-dev
 DEPS_RUN   := procps python3
 DEPS_TEST  := libcriterion-dev zsh fish libcurl4-openssl-dev prometheus
+DEPS_PAGE  := chromium
+NPM_PAGE   := playwright-core@1.65.1 axe-core@4.14.1
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio
@@ -203,10 +205,14 @@ DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
 
-deps:
-	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+deps-build:
+	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN)
 
-demo: deps
+deps: deps-build
+	@packaging/deps.sh $(DEPS_TEST) $(DEPS_PAGE)
+	@packaging/npm.sh $(BUILD)/page $(NPM_PAGE)
+
+demo: deps-build
 	@$(MAKE) --no-print-directory -j$(JOBS) programs
 	@tests/e2e/demo.sh $(BUILD)
 

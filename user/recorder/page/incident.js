@@ -20,8 +20,10 @@ export function family(incident) {
 		.sort((a, b) => (a.process.start < b.process.start ? -1 : 1));
 	const byPid = new Map();
 
-	for (const node of nodes)
-		byPid.set(node.process.pid, [...byPid.get(node.process.pid) ?? [], node]);
+	for (const node of nodes) {
+		const { pid } = node.process;
+		byPid.get(pid)?.push(node) ?? byPid.set(pid, [node]);
+	}
 	for (const node of nodes) {
 		node.parent = parentOf(node, byPid) ?? root;
 		node.stray = node.parent === root && node.process.parent_pid !== root.process.pid;
@@ -58,8 +60,6 @@ function signalsOf(story, process) {
 
 function told(story, node) {
 	const { process } = node;
-	if (node === story.family.root)
-		return "died";
 	const signals = signalsOf(story, process).map(({ signal, at }) => `${signal} +${span(at)}`);
 	return [...signals, process.gone && `gone +${span(offset(story, process.gone))}`,
 		process.reason && plain(process.reason)].filter(Boolean).join(", ");
@@ -126,20 +126,18 @@ function row(story, node) {
 	const { process } = node;
 	const isRoot = node === story.family.root;
 	const outcome = isRoot ? "died" : process.outcome;
-	const says = told(story, node);
 	const item = el("li", {
 		role: "treeitem",
 		tabindex: "-1",
 		"aria-level": node.level,
 		"aria-expanded": node.children.length && !story.only ? String(!story.folded.has(node)) : null,
-		"aria-label": `${short(process, 100)}, pid ${process.pid}, ${outcome}, ${says}`,
 	},
 	el("span", { class: "who" },
 		el("span", { class: "twist", "aria-hidden": "true" }),
 		el("code", {}, short(process)),
-		el("span", { class: "pid" }, node.stray ? `${process.pid}, stray` : process.pid)),
+		el("span", { class: "pid" }, el("span", { class: "unseen" }, " pid "), process.pid, node.stray ? ", stray" : null)),
 	track(story, node),
-	el("span", { class: "told" }, isRoot ? "" : says),
+	el("span", { class: "told" }, isRoot ? null : told(story, node)),
 	badge(outcome),
 	story.opened.has(node) ? details(story, node) : null);
 

@@ -19,10 +19,11 @@ const $ = (selector) => document.querySelector(selector);
 
 const state = {
 	incidents: new Map(), // id → what the list shows of it
+	order: null, // of them, until one comes or goes
 	trees: [],
 	metrics: null,
 	asked: false, // at least once
-	live: false, // events come
+	live: undefined, // whether events come
 	answered: 0, // when something last came
 	lost: undefined, // how much so far
 	lostAt: 0,
@@ -39,6 +40,7 @@ function outcomeOf(incident) {
 
 function take(incident) {
 	const { survivors, ...rest } = incident;
+	state.order = null;
 	const ended = survivors.filter(({ outcome }) => outcome === "killed" || outcome === "terminated").length;
 	state.incidents.set(incident.id, {
 		...rest,
@@ -54,7 +56,7 @@ function take(incident) {
 
 // The newest first: ids are in the order of time.
 function newest() {
-	return [...state.incidents.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+	return state.order ??= [...state.incidents.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 function forget() {
@@ -62,6 +64,7 @@ function forget() {
 		return;
 	for (const { id } of newest().slice(KEPT))
 		state.incidents.delete(id);
+	state.order = null;
 	state.whole = false;
 }
 
@@ -107,7 +110,9 @@ async function askDue() {
 
 async function askCounters() {
 	const [metrics, trees] = await answered(Promise.all([feed.metrics(), feed.trees()]));
-	const lost = (metrics.get("orphand_events_lost_total") ?? 0) + (metrics.get("orphand_feed_dropped_total") ?? 0);
+	// a client of /events that was too slow is its own affair
+	const lost = (metrics.get("orphand_events_lost_total") ?? 0) + (metrics.get("orphand_feed_dropped_total") ?? 0) -
+		(metrics.get("orphand_feed_dropped_total", { sink: "events" }) ?? 0);
 
 	if (state.lost !== undefined && lost > state.lost)
 		state.lostAt = Date.now();
@@ -180,7 +185,7 @@ function ago(at) {
 	return ms < 5000 ? "just now" : `${span(Math.round(ms / 1000) * 1e9)} ago`;
 }
 
-function linkTo(one, most = 80) {
+function linkTo(one, most = 50) {
 	return el("a", { href: `#incident/${encodeURIComponent(one.id)}` }, el("code", { title: one.title }, brief(one.command, most)));
 }
 
@@ -197,9 +202,9 @@ function verdict(hour) {
 
 	if (!metrics)
 		return state.asked ? ["bad", "Out of touch", "The daemon’s feed does not answer."] : null;
-	if (quiet > 2.5 * POLL && !document.hidden)
+	if (quiet > 2 * POLL && !document.hidden)
 		return ["bad", "Out of touch", `Nothing has come for ${span(quiet * 1e6)}; what is below may be old.`];
-	if (metrics.get("orphand_feed_stale") === 1)
+	if (metrics.get("orphand_feed_stale") === 1 || metrics.get("orphand_armed") === undefined)
 		return ["bad", "Silent", "The daemon does not answer its own feed; what is below may be old."];
 	if (metrics.get("orphand_observe") === 1)
 		return ["warn", "Observing", "Nobody is signalled: the daemon was told only to watch."];
@@ -228,7 +233,7 @@ function drawVerdict(hour) {
 	setText($("#host"), [host && plain(host), state.metrics?.of("orphand_build_info")[0]?.labels.version]
 		.filter(Boolean).join(" · "));
 	$("#link").dataset.state = state.live ? "good" : "warn";
-	setText($("#link"), state.live ? "live" : "reconnecting");
+	setText($("#link"), state.live ? "live" : state.live === undefined ? "connecting" : "reconnecting");
 }
 
 // A text that stays as it is must not be told anew by a screen reader.

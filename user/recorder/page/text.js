@@ -49,18 +49,31 @@ export function many(n, one, more = one + "s") {
 	return `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
 }
 
-// Nanoseconds from one RFC 3339 time to another; Date knows no more than milliseconds.
+// A second's own ms, remembered: ten thousand times of one incident lie in few seconds.
+let second = "";
+let secondMs = 0;
+
+function parts(time) {
+	if (!time.startsWith(second) || !second) {
+		second = time.slice(0, 19);
+		secondMs = Date.parse(`${second}Z`);
+	}
+	return [secondMs, Number(time.slice(20, -1).padEnd(9, "0"))];
+}
+
+// Nanoseconds from one RFC 3339 time in UTC to another; Date knows no more than milliseconds.
 export function between(from, to) {
-	const [a, b] = [from, to].map((text) => {
-		const [, second, digits = ""] = /^(.{19})(?:\.(\d+))?/.exec(text);
-		return [Date.parse(second + "Z"), Number(digits.padEnd(9, "0").slice(0, 9))];
-	});
-	return (b[0] - a[0]) * 1e6 + b[1] - a[1];
+	const [fromMs, fromNs] = parts(from);
+	const [toMs, toNs] = parts(to);
+	return (toMs - fromMs) * 1e6 + toNs - fromNs;
+}
+
+function latest(times) {
+	return times.reduce((last, time) => (time && time > last ? time : last), "");
 }
 
 // When the root died: the latencies count from there, and "opened" is a little later.
 export function died({ opened, survivors, reaction_ns, clear_ns }) {
-	const latest = (times) => times.filter(Boolean).sort().at(-1);
 	const gone = latest(survivors.map((one) => one.gone));
 	const signalled = latest(survivors.map((one) => one.signals[0]?.at));
 	if (clear_ns && gone)
