@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* page_test.c - the live page as a person sees it: each test of page/check.mjs, in a browser. */
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/own.h"
 #include "user.h"
 
 /* A browser takes its time on a busy machine. */
@@ -19,23 +14,9 @@
 #define NO_BROWSER 77 /* check.mjs says why */
 #define NO_PROGRAM 127
 
-/* One that nobody has just now. */
-static unsigned free_port(void)
-{
-	autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(address);
-
-	if (bind(fd, (struct sockaddr *)&address, len) ||
-	    getsockname(fd, (struct sockaddr *)&address, &len))
-		cr_assert_fail("no free port");
-	return ntohs(address.sin_port);
-}
-
 static void see(const char *test)
 {
-	unsigned port = free_port();
+	unsigned port = user__free_port();
 	char yaml[64], url[64], orphanctl[PATH_MAX + 16], script[PATH_MAX + 64],
 		modules[PATH_MAX + 16];
 	const struct said *said;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -231,6 +234,19 @@ void said__failed(const struct said *said, int status, const char *word)
 	cr_expect_eq(strncmp(said->err, "orphan", 6), 0, "who says so? '%s'", said->err);
 	cr_expect(strstr(said->err, word), "'%s' does not say '%s'", said->err, word);
 	cr_expect_str_empty(said->out);
+}
+
+unsigned user__free_port(void)
+{
+	autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+
+	if (bind(fd, (struct sockaddr *)&address, len) ||
+	    getsockname(fd, (struct sockaddr *)&address, &len))
+		cr_assert_fail("no free port");
+	return ntohs(address.sin_port);
 }
 
 /* ---- processes */
