@@ -21,9 +21,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 Q   := $(if $(V),,@)
 say = @printf '  %-5s %s\n' $(1) $@
 
-PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3
+PKGS_guard := libbpf libsystemd yaml-0.1 libcap-ng libseccomp sqlite3 json-c libmicrohttpd
 PKGS_ctl   := json-c sqlite3 ncursesw
 PKGS_tests := json-c criterion libbpf sqlite3 ncursesw
+PKGS_e2e   := $(PKGS_tests) libcurl
 
 CPPFLAGS += -D_GNU_SOURCE -DORPHAND_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -66,7 +67,7 @@ PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
             $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
-.PHONY: all help deps docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
+.PHONY: all help deps deps-build docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
 .DELETE_ON_ERROR:
 
 all: programs
@@ -120,12 +121,13 @@ $(BUILD)/obj/user/guard/%.o: user/guard/%.c $(BUILD)/orphand.skel.h
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
 
+$(BUILD)/obj/user/recorder/page.o: $(wildcard user/recorder/page/*)
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,json-c) -c $< -o $@
 
-$(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(MODEL) $(BASE)
+$(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(JSON) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
@@ -141,9 +143,11 @@ $(COMPLETIONS): $(BUILD)/orphanctl
 # ---- tests
 
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
+RECORDER_PARTS = $(addprefix $(BUILD)/obj/user/recorder/,page.o request.o metrics.o picture.o health.o \
+                 listing.o sse.o feed.o)
 GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
-$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(REPORT) $(STORE) $(LINES) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(RECORDER_PARTS) $(REPORT) $(STORE) $(LINES) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests) $(PKGS_guard)) -o $@
@@ -156,7 +160,7 @@ $(BUILD)/tests/kernel-tests: $(KERNEL_TESTS) $(BASE)
 $(BUILD)/tests/e2e-tests: $(E2E) $(filter-out %_test.o,$(KERNEL_TESTS)) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_tests)) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_e2e)) -o $@
 
 $(BUILD)/tests/actor: $(ACTOR) $(BUILD)/obj/user/base/text.o
 	@mkdir -p $(@D)
@@ -170,7 +174,7 @@ $(BUILD)/next/kernel.o: user/guard/kernel.c $(BUILD)/next/orphand.skel.h
 	$(call say,CC)
 	$(Q)$(CC) -I$(BUILD)/next $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
 
-$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(RECORDER) $(STORE) $(MODEL) $(BASE)
+$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(RECORDER) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
@@ -191,9 +195,11 @@ clean:
 
 DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev \
               libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev \
-              libncurses-dev
+              libncurses-dev libmicrohttpd-dev
 DEPS_RUN   := procps python3
-DEPS_TEST  := libcriterion-dev zsh fish tmux libxml2-utils graphviz
+DEPS_TEST  := libcriterion-dev zsh fish tmux libxml2-utils graphviz libcurl4-openssl-dev prometheus
+DEPS_PAGE  := chromium
+NPM_PAGE   := playwright-core@1.65.1 axe-core@4.14.1
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
 DEPS_VM    := qemu-system-x86 busybox-static cpio
@@ -201,10 +207,14 @@ DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
 
-deps:
-	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+deps-build:
+	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN)
 
-demo: deps
+deps: deps-build
+	@packaging/deps.sh $(DEPS_TEST) $(DEPS_PAGE)
+	@packaging/npm.sh $(BUILD)/page $(NPM_PAGE)
+
+demo: deps-build
 	@$(MAKE) --no-print-directory -j$(JOBS) programs
 	@tests/e2e/demo.sh $(BUILD)
 

@@ -56,6 +56,9 @@ enum control_type {
 	CONTROL_FINDING_ROW,
 	CONTROL_NOTE_ROW, /* a line for the user, before the END */
 	CONTROL_DEATH_ROW,
+	/* on the stream to the recorder alone, when it asks */
+	CONTROL_METRIC_ROW,
+	CONTROL_HISTOGRAM_ROW,
 };
 
 struct control_head {
@@ -303,6 +306,67 @@ struct control_counter_row {
 	__u64 value;
 };
 
+/* What the feed's /metrics tells of the guard. Its labels: */
+enum metric {
+	METRIC_TREES = 0,
+	METRIC_PROCESSES,
+	METRIC_EVENTS,	  /* type: which is an enum event_type */
+	METRIC_INCIDENTS, /* rule, outcome */
+	METRIC_SURVIVORS, /* rule, outcome */
+	METRIC_SIGNALS,	  /* signal, by, result */
+	METRIC_REACTION,  /* a histogram */
+	METRIC_CLEAR,	  /* a histogram */
+	METRIC_LOST,	  /* type */
+	METRIC_RESYNCS,
+	METRIC_MAP_ENTRIES,  /* map */
+	METRIC_MAP_CAPACITY, /* map */
+	METRIC_RUNS,	     /* program */
+	METRIC_RUN_TIME,     /* program; ns */
+	METRIC_ARMED,
+	METRIC_ATTACHED,
+	METRIC_OBSERVE,
+	METRIC_DROPPED, /* sink */
+	METRIC_CPU,	/* ns, of the daemon itself, as all below */
+	METRIC_START,	/* realtime ns */
+	METRIC_RESIDENT,
+	METRIC_VIRTUAL,
+	METRIC_FILES,
+	METRIC_MOST_FILES,
+	METRICS,
+};
+
+#define METRIC_LABELS 3
+
+struct control_metric_row {
+	struct control_head head;
+	__u32 metric; /* enum metric */
+	__u32 which;
+	__u64 value;
+	char label[METRIC_LABELS][NAME_LEN];
+};
+
+/* One value that a bucket was counted for. */
+struct exemplar {
+	__u64 ns;
+	__u64 at;
+	char incident[INCIDENT_ID_LEN]; /* "": none yet */
+};
+
+#define HISTOGRAM_BUCKETS 22 /* model/histogram.h */
+
+struct histogram {
+	__u64 sum; /* ns */
+	__u64 count[HISTOGRAM_BUCKETS];
+	struct exemplar exemplar[HISTOGRAM_BUCKETS];
+};
+
+struct control_histogram_row {
+	struct control_head head;
+	__u32 metric;
+	__u32 zero;
+	struct histogram histogram;
+};
+
 enum finding_level {
 	FINDING_OK = 0,
 	FINDING_GAP,   /* something else stands in for it, or a feature is missing */
@@ -336,6 +400,8 @@ RECORD_SIZE(control_incident_row, 2104);
 RECORD_SIZE(control_survivor_row, 2792);
 RECORD_SIZE(control_death_row, 4296);
 RECORD_SIZE(control_counter_row, 80);
+RECORD_SIZE(control_metric_row, 216);
+RECORD_SIZE(control_histogram_row, 1256);
 RECORD_SIZE(control_finding_row, 320);
 RECORD_SIZE(control_note, 248);
 

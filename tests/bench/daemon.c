@@ -195,7 +195,9 @@ static int make_folder(struct daemon *daemon)
 	config = fopen(daemon->config, "wxe");
 	if (!config)
 		return bench__fail("can't make %s: %s", daemon->config, strerror(errno));
-	fprintf(config, "daemon: { runtime_dir: %s/run, state_dir: %s/state, pin_dir: %s }\n",
+	fprintf(config,
+		"daemon: { runtime_dir: %s/run, state_dir: %s/state, pin_dir: %s }\n"
+		"feed: { listen: off }\n",
 		folder, folder, daemon->pins);
 	fputs(daemon->yaml ? daemon->yaml : "", config);
 	return 0;

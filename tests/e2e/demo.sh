@@ -51,6 +51,7 @@ PY
 cat >"$dir/orphand.yaml" <<YAML
 daemon: { runtime_dir: $dir/run, state_dir: $dir/state, pin_dir: /sys/fs/bpf/orphand-demo-$$ }
 limits: { processes: 16384, trees: 1024, ring: 1M }
+feed: { listen: off }
 YAML
 export ORPHAND_SOCKET=$dir/run/control.sock
 

@@ -16,7 +16,8 @@ put PREFIX=/usr
 for file in sbin/orphand bin/orphanctl lib/systemd/system/orphand.service lib/systemd/catalog/orphand.catalog \
 	lib/sysusers.d/orphand.conf lib/tmpfiles.d/orphand.conf share/doc/orphand/examples/orphand.yaml \
 	share/bash-completion/completions/{orphanctl,orphand} share/zsh/site-functions/_orphanctl \
-	share/fish/vendor_completions.d/{orphanctl,orphand}.fish; do
+	share/fish/vendor_completions.d/{orphanctl,orphand}.fish \
+	share/orphand/grafana/orphand.json share/orphand/prometheus/orphand-rules.yaml; do
 	test -s "$dest/usr/$file"
 done
 for page in docs/*.[1578]; do

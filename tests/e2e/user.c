@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -139,13 +142,23 @@ static void read_back(int fd, char *text, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 }
 
+/* Its alarm ends it when nothing else does. */
+static int join(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		cr_assert_fail("process %d: %s", pid, strerror(errno));
+	return status;
+}
+
 const struct said *user__run_as(struct rig *rig, uid_t uid, const char *const *words)
 {
 	static struct said said;
 	autoclose int out = memory_file();
 	autoclose int err = memory_file();
 
-	said.status = rig__join(start(rig, uid, words, out, err));
+	said.status = join(start(rig, uid, words, out, err));
 	read_back(out, said.out, sizeof(said.out));
 	read_back(err, said.err, sizeof(said.err));
 	return &said;
@@ -221,6 +234,19 @@ void said__failed(const struct said *said, int status, const char *word)
 	cr_expect_eq(strncmp(said->err, "orphan", 6), 0, "who says so? '%s'", said->err);
 	cr_expect(strstr(said->err, word), "'%s' does not say '%s'", said->err, word);
 	cr_expect_str_empty(said->out);
+}
+
+unsigned user__free_port(void)
+{
+	autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+
+	if (bind(fd, (struct sockaddr *)&address, len) ||
+	    getsockname(fd, (struct sockaddr *)&address, &len))
+		cr_assert_fail("no free port");
+	return ntohs(address.sin_port);
 }
 
 /* ---- processes */

@@ -54,6 +54,9 @@ void said__failed(const struct said *said, int status, const char *word);
 /* Where the build is; an absolute path. */
 const char *user__build(void);
 
+/* A TCP port of this machine's own addresses that nobody has just now. */
+unsigned user__free_port(void);
+
 /* ---- processes */
 
 /* A pidfd of a living process. */

@@ -99,6 +99,8 @@ static void write_config(const struct rig *rig, const struct rig_options *option
 		options->processes ? options->processes : 16384,
 		options->trees ? options->trees : 1024, options->ring ? options->ring : "1M",
 		options->stuck ? options->stuck : "60s");
+	if (!options->yaml || !strstr(options->yaml, "feed:"))
+		fputs("feed: { listen: off }\n", file); /* many run side by side */
 	if (options->yaml)
 		fputs(options->yaml, file);
 }

@@ -5,7 +5,7 @@
 
 #include "ctl/options.h"
 #include "ctl/print.h"
-#include "ctl/users.h"
+#include "base/users.h"
 #include "model/json.h"
 
 /* Exit statuses: the contract's, and no others. */

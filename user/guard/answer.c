@@ -155,7 +155,7 @@ static void answer_spare(struct client *client, const struct control_target *tar
 
 /* ---- families */
 
-static void send_tree(struct client *client, const struct tree *tree)
+struct control_tree_row answer__tree(const struct tree *tree)
 {
 	struct control_tree_row row = {
 		.id = tree->id,
@@ -172,6 +172,13 @@ static void send_tree(struct client *client, const struct tree *tree)
 	text__copy(row.name, sizeof(row.name), tree->name);
 	text__copy(row.why, sizeof(row.why), tree->why);
 	image__fill(tree->image, &row.image);
+	return row;
+}
+
+static void send_tree(struct client *client, const struct tree *tree)
+{
+	struct control_tree_row row = answer__tree(tree);
+
 	client__send(client, &row, CONTROL_TREE_ROW, sizeof(row));
 }
 

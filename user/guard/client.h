@@ -43,6 +43,7 @@ bool client__flush(struct client *client);
 
 /* What a HOST row tells, but for its head. */
 struct control_host answer__host(struct guard *guard);
+struct control_tree_row answer__tree(const struct tree *tree);
 
 /* answer.c: one request, whole. */
 void client__answer(struct client *client, const struct control_head *request, size_t size);

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/address.h"
 #include "base/clock.h"
+#include "base/own.h"
 #include "base/text.h"
 #include "guard/config.h"
 #include "guard/config_reader.h"
@@ -22,8 +25,12 @@ enum kind {
 	KIND_BYTES,
 	KIND_DURATION,
 	KIND_EVENTS,
-	KIND_REDACT
+	KIND_REDACT,
+	KIND_ADDRESS,
+	KIND_TOKEN,
 };
+
+#define TOKEN_LEAST 16
 
 /* What may stand in the file: a section, a key, and where its value goes. */
 static const struct key {
@@ -52,6 +59,8 @@ static const struct key {
 	{ "store", "max", KIND_BYTES, offsetof(struct config, most), 1 << 20, 1ULL << 50 },
 	{ "store", "events", KIND_EVENTS, offsetof(struct config, events), 0, 0 },
 	{ "store", "redact", KIND_REDACT, offsetof(struct config, redact), 0, 0 },
+	{ "feed", "listen", KIND_ADDRESS, offsetof(struct config, feed), 0, 0 },
+	{ "feed", "token_file", KIND_TOKEN, offsetof(struct config, token), 0, 0 },
 };
 
 #define KEYS (sizeof(keys) / sizeof(*keys))
@@ -72,6 +81,7 @@ struct config config__default(void)
 		.most = 1 << 30,
 		.events = STORE_TREES,
 		.redact = { .defaults = true },
+		.feed = "127.0.0.1:9464",
 	};
 }
 
@@ -144,6 +154,53 @@ static int set_events(struct reader *reader, yaml_node_t *node, const char *text
 	}
 	return reader__complain(reader, node->start_mark,
 				"'%.60s' is none of none, incidents, trees", text);
+}
+
+static int set_address(struct reader *reader, yaml_node_t *node, const char *text, char *to)
+{
+	struct address address;
+
+	if (!has_control(text) && address__parse(text, &address) == 0 &&
+	    text__copy(to, FEED_LEN, text))
+		return 0;
+	return reader__complain(
+		reader, node->start_mark,
+		"'%.60s' is no address; write 127.0.0.1:9464, unix:/run/orphand/feed.sock, off",
+		text);
+}
+
+static bool is_token(const char *text)
+{
+	for (const char *at = text; *at; at++) {
+		if (*at <= ' ' || *at > '~')
+			return false;
+	}
+	return strlen(text) >= TOKEN_LEAST;
+}
+
+/* What the file's first line is; nobody else may read it. */
+static int set_token(struct reader *reader, yaml_node_t *node, const char *text, char *to)
+{
+	autofclose FILE *file = fopen(text, "re");
+	char line[TOKEN_LEN + 1] = "";
+	struct stat st;
+
+	if (!file || fstat(fileno(file), &st))
+		return reader__complain(reader, node->start_mark, "'%.60s': %s", text,
+					strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_mode & 07)
+		return reader__complain(reader, node->start_mark,
+					"'%.60s' is open to every user; chmod 600 it", text);
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (!is_token(line) || !text__copy(to, TOKEN_LEN, line))
+		return reader__complain(
+			reader, node->start_mark,
+			"the first line of '%.60s' is no token: %d to %d visible characters, "
+			"as openssl rand -hex 32 prints",
+			text, TOKEN_LEAST, TOKEN_LEN - 1);
+	return 0;
 }
 
 static int set_count(struct reader *reader, yaml_node_t *node, const struct key *key,
@@ -237,6 +294,10 @@ static int set_value(struct reader *reader, yaml_node_t *node, const struct key 
 		return set_duration(reader, node, key, text, to);
 	case KIND_EVENTS:
 		return set_events(reader, node, text, to);
+	case KIND_ADDRESS:
+		return set_address(reader, node, text, to);
+	case KIND_TOKEN:
+		return set_token(reader, node, text, to);
 	case KIND_REDACT:
 	case KIND_COUNT:
 	case KIND_RING:
@@ -271,6 +332,19 @@ static int complain_unknown_key(struct reader *reader, int key, const char *sect
 	return reader__unknown(reader, key, section, word, words, count);
 }
 
+/* A token that all the network could do without would be none. */
+static int check_feed(struct reader *reader, const yaml_node_t *map)
+{
+	struct address address;
+
+	if (address__parse(reader->config->feed, &address) || address.loopback ||
+	    *reader->config->token)
+		return 0;
+	return reader__complain(reader, map->start_mark,
+				"the feed would be open to other machines; name a token_file, or "
+				"listen on 127.0.0.1");
+}
+
 static int read_section(struct reader *reader, const char *section, yaml_node_t *map)
 {
 	yaml_node_pair_t *pair;
@@ -294,13 +368,14 @@ static int read_section(struct reader *reader, const char *section, yaml_node_t 
 		if (err)
 			return err;
 	}
-	return 0;
+	return strcmp(section, "feed") == 0 ? check_feed(reader, map) : 0;
 }
 
 static int read_named_section(struct reader *reader, int key, const char *section,
 			      yaml_node_t *value)
 {
-	static const char *const sections[] = { "daemon", "limits", "brake", "store", "watch" };
+	static const char *const sections[] = { "daemon", "limits", "brake",
+						"store",  "feed",   "watch" };
 
 	if (strcmp(section, "watch") == 0)
 		return reader__rules(reader, value);

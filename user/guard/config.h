@@ -11,6 +11,8 @@
 
 #define CONFIG_PATH "/etc/orphand/orphand.yaml"
 #define CONFIG_PATH_LEN 108 /* a socket's path and a pin's must fit */
+#define FEED_LEN 128
+#define TOKEN_LEN 256
 
 /* What of the events is stored; incidents are in any case but the first. */
 enum store_events { STORE_NONE = 0, STORE_INCIDENTS, STORE_TREES };
@@ -30,6 +32,8 @@ struct config {
 	uint64_t most; /* bytes, of the store's file */
 	enum store_events events;
 	struct redactor redact; /* of command lines, before they are told to anybody */
+	char feed[FEED_LEN];   /* an address (base/address.h) */
+	char token[TOKEN_LEN]; /* that the feed's clients must show; "": none */
 	struct rules rules;
 };
 

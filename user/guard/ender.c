@@ -217,6 +217,7 @@ static void tell_stuck(struct guard *guard, struct incident *incident)
 	}
 	if (incident->closed)
 		return;
+	tally__closed(&guard->tally, incident);
 	incident->closed = clock__boottime();
 	tell(guard, EVENT_INCIDENT_CLOSED, incident->closed, incident, incident->image)->outcome =
 		INCIDENT_STUCK;
@@ -479,6 +480,8 @@ static void finish(struct guard *guard, struct incident *incident)
 	enum incident_outcome outcome = incident__outcome(incident);
 	struct event *event;
 
+	if (!incident->closed) /* else it was counted as stuck */
+		tally__closed(&guard->tally, incident);
 	incident->closed = clock__boottime();
 	event = tell(guard, EVENT_INCIDENT_CLOSED, incident->closed, incident, incident->image);
 	event->who = incident->death.who;

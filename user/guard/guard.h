@@ -8,6 +8,7 @@
 #include "guard/config.h"
 #include "guard/journal.h"
 #include "guard/kernel.h"
+#include "guard/tally.h"
 #include "model/family.h"
 
 #define GUARD_ANCESTORS 64
@@ -21,6 +22,7 @@ struct guard {
 	struct kernel *kernel;
 	struct family *family;
 	struct journal journal;
+	struct tally tally;
 	sd_event *loop;
 	struct control *control;
 	struct coroner *coroner;

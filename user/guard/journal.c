@@ -6,8 +6,9 @@
 #include "base/text.h"
 #include "guard/journal.h"
 
-int journal__init(struct journal *journal)
+int journal__init(struct journal *journal, uint64_t base)
 {
+	journal->base = journal->last = base;
 	TAILQ_INIT(&journal->incidents);
 	LIST_INIT(&journal->running);
 	TAILQ_INIT(&journal->unsent);
@@ -33,6 +34,7 @@ struct event *journal__add(struct journal *journal, enum event_type type, uint64
 {
 	struct event *event = &journal->events[++journal->last % JOURNAL_EVENTS];
 
+	journal->counts[type]++;
 	image__put(event->image);
 	memset(event, 0, sizeof(*event));
 	event->seq = journal->last;
@@ -56,7 +58,9 @@ const struct event *journal__event(const struct journal *journal, uint64_t seq)
 
 uint64_t journal__first(const struct journal *journal)
 {
-	return journal->last > JOURNAL_EVENTS - 1 ? journal->last - (JOURNAL_EVENTS - 1) : 1;
+	return journal->last - journal->base > JOURNAL_EVENTS - 1
+		       ? journal->last - (JOURNAL_EVENTS - 1)
+		       : journal->base + 1;
 }
 
 void journal__open_incident(struct journal *journal, struct incident *incident)

@@ -11,7 +11,7 @@
 #define JOURNAL_SURVIVORS 200000
 
 struct event {
-	uint64_t seq; /* from 1 */
+	uint64_t seq;
 	uint64_t at;
 	enum event_type type;
 	uint32_t tree;
@@ -32,7 +32,9 @@ LIST_HEAD(running_list, incident);
 
 struct journal {
 	struct event *events;		/* JOURNAL_EVENTS, there from the start */
+	uint64_t base;			/* seq of none: the first is one more */
 	uint64_t last;			/* seq of the newest */
+	uint64_t counts[EVENT_TYPES];	/* of events so far */
 	struct incident_list incidents; /* in the order of their opening */
 	struct running_list running;	/* those of them that wait for somebody to be gone */
 	uint32_t incident_count;
@@ -43,7 +45,8 @@ struct journal {
 	uint64_t unsent_dropped; /* that had to make room before they were sent */
 };
 
-int journal__init(struct journal *journal);
+/* base: above every seq of the daemons before. */
+int journal__init(struct journal *journal, uint64_t base);
 void journal__free(struct journal *journal);
 
 /* The next event, zeroed but for seq, at, type and what the tree tells (may be NULL). Always there:

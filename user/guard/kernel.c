@@ -170,15 +170,21 @@ static int pin_maps(struct kernel *kernel, const struct pinned_map *maps, size_t
 
 /* ---- programs */
 
+static bool is_attachable(const struct kernel *kernel, const struct bpf_program *program)
+{
+	return program != kernel->census && program != kernel->stack &&
+	       bpf_program__autoload(program);
+}
+
 /* The new programs beside the old, each in a folder of its own; then the old are let go. In
  * between both run: entering twice enters the same, taking out succeeds once. */
 static int attach_all(struct kernel *kernel)
 {
-	char folder[64], path[PIN_PATH_LEN];
+	char path[PIN_PATH_LEN];
 	struct bpf_program *program;
 
-	pins__new_links(kernel->pin_dir, folder, sizeof(folder));
-	pin_path(kernel, folder, path);
+	pins__new_links(kernel->pin_dir, kernel->links, sizeof(kernel->links));
+	pin_path(kernel, kernel->links, path);
 	if (mkdir(path, 0700))
 		return -errno;
 	bpf_object__for_each_program(program, kernel->skel->obj) {
@@ -186,8 +192,7 @@ static int attach_all(struct kernel *kernel)
 		char pin[PIN_PATH_LEN + 64];
 		int err;
 
-		if (program == kernel->census || program == kernel->stack ||
-		    !bpf_program__autoload(program))
+		if (!is_attachable(kernel, program))
 			continue;
 		link = bpf_program__attach(program);
 		if (!link)
@@ -200,8 +205,38 @@ static int attach_all(struct kernel *kernel)
 		if (err)
 			return err;
 	}
-	pins__remove_links(kernel->pin_dir, folder);
+	pins__remove_links(kernel->pin_dir, kernel->links);
 	return 0;
+}
+
+bool kernel__is_attached(const struct kernel *kernel)
+{
+	const struct bpf_program *program = NULL;
+	char path[PIN_PATH_LEN + 64];
+
+	while ((program = bpf_object__next_program(kernel->skel->obj,
+						   (struct bpf_program *)program))) {
+		snprintf(path, sizeof(path), "%s/%s/%s", kernel->pin_dir, kernel->links,
+			 bpf_program__name(program));
+		if (is_attachable(kernel, program) && access(path, F_OK))
+			return false;
+	}
+	return true;
+}
+
+void kernel__runs(const struct kernel *kernel, kernel_runs_fn visit, void *context)
+{
+	const struct bpf_program *program = NULL;
+
+	while ((program = bpf_object__next_program(kernel->skel->obj,
+						   (struct bpf_program *)program))) {
+		struct bpf_prog_info info = {};
+		uint32_t len = sizeof(info);
+
+		if (is_attachable(kernel, program) &&
+		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) == 0)
+			visit(context, bpf_program__name(program), info.run_cnt, info.run_time_ns);
+	}
 }
 
 struct pair {

@@ -28,6 +28,14 @@ int kernel__open(struct kernel **kernel, const struct config *config, char *erro
 /* Attaches, once what the programs shall know is in the maps; lets those of the guard before go. */
 int kernel__attach(struct kernel *kernel, char *error, size_t size);
 
+/* Whether the pins that hold the programs attached are all there still. */
+bool kernel__is_attached(const struct kernel *kernel);
+
+/* How often each attached program ran, and for how long (ns); 0 while the sysctl
+ * kernel.bpf_stats_enabled is 0. */
+typedef void (*kernel_runs_fn)(void *context, const char *program, uint64_t runs, uint64_t ns);
+void kernel__runs(const struct kernel *kernel, kernel_runs_fn visit, void *context);
+
 /* Ends the attachment; what is pinned goes on in the kernel unless unpin is asked for. */
 void kernel__close(struct kernel *kernel, bool unpin);
 

@@ -28,6 +28,7 @@ struct kernel {
 	kernel_record_fn on_record;
 	void *context;
 	char pin_dir[CONFIG_PATH_LEN];
+	char links[64]; /* the folder in it that holds the programs attached */
 };
 
 #endif

@@ -344,7 +344,9 @@ static int start(struct guard *guard, char *error, size_t size)
 	int err;
 
 	guard->family = family__new(PID_MAX_LIMIT);
-	err = guard->family ? journal__init(&guard->journal) : -ENOMEM;
+	/* No daemon makes an event each microsecond: those of the next have higher numbers. */
+	err = guard->family ? journal__init(&guard->journal, clock__realtime() / NS_PER_US)
+			    : -ENOMEM;
 	if (!err)
 		err = coroner__init(guard);
 	if (!err)

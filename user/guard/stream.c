@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "guard/client.h"
 #include "guard/coroner.h"
+#include "guard/numbers.h"
 #include "guard/stream.h"
 #include "guard/tracker.h"
 #include "recorder/recorder.h"
@@ -23,11 +24,14 @@
 /* Then the ring is looked at again: nobody's end waits for the recorder. */
 #define ROWS_A_TURN 64
 
+#define RINGS_A_SECOND 50
+
 struct stream {
+	struct address feed;
 	int fd;
 	pid_t keeper;
 	uint32_t recorder; /* 0: not known yet */
-	sd_event_source *io, *word, *turn;
+	sd_event_source *io, *word, *turn, *bell[BELLS];
 	unsigned rows; /* of this turn */
 	uint64_t next_event;
 	uint64_t next_death;
@@ -38,6 +42,12 @@ struct stream {
 	bool in_incident;	    /* the first of journal.unsent is being sent */
 	uint64_t incidents_dropped; /* as it began with that */
 	uint64_t dropped;
+	/* what the recorder has asked for */
+	bool rung[BELLS];
+	struct numbers *numbers; /* being sent */
+	size_t next_row;	 /* of them */
+	bool in_trees;		 /* being sent, from the newest to the oldest */
+	uint32_t last_tree;	 /* that was sent */
 };
 
 /* ---- one row */
@@ -132,12 +142,24 @@ void stream__changed(struct guard *guard, struct incident *incident)
 
 /* ---- events */
 
+/* Which types of events are stored, a bit for each. */
+static uint32_t stored_events(enum store_events events)
+{
+	const uint32_t all = (1U << EVENT_TYPES) - 1;
+	const uint32_t trees = 1U << EVENT_TREE_TRACKED | 1U << EVENT_PROCESS_FORKED |
+			       1U << EVENT_PROCESS_EXECUTED | 1U << EVENT_PROCESS_EXITED |
+			       1U << EVENT_TREE_ENDED;
+
+	if (events == STORE_NONE)
+		return 0;
+	return events == STORE_TREES ? all : all & ~trees;
+}
+
+/* The feed tells all of them, whatever is stored. */
 static bool is_wanted(const struct guard *guard, enum event_type type)
 {
-	if (guard->config.events == STORE_TREES)
-		return true;
-	return guard->config.events == STORE_INCIDENTS && type >= EVENT_ROOT_DIED &&
-	       type != EVENT_TREE_ENDED;
+	return guard->stream->feed.kind != ADDRESS_OFF ||
+	       stored_events(guard->config.events) & 1U << type;
 }
 
 static bool send_events(struct guard *guard)
@@ -181,12 +203,106 @@ static bool send_deaths(struct guard *guard)
 	return true;
 }
 
+/* ---- what the recorder asks for, when its clients ask it */
+
+static bool send_end(struct stream *stream, enum bell bell)
+{
+	struct control_end row = { .tree = bell };
+
+	return send_row(stream, &row, CONTROL_END, sizeof(row));
+}
+
+static bool send_histograms(struct stream *stream)
+{
+	static const enum metric metrics[] = { METRIC_REACTION, METRIC_CLEAR };
+	struct numbers *numbers = stream->numbers;
+
+	for (; stream->next_row < numbers->count + 2; stream->next_row++) {
+		size_t which = stream->next_row - numbers->count;
+		struct control_histogram_row row = { .metric = metrics[which],
+						     .histogram = numbers->histogram[which] };
+
+		if (!send_row(stream, &row, CONTROL_HISTOGRAM_ROW, sizeof(row)))
+			return false;
+	}
+	return true;
+}
+
+static bool send_numbers(struct guard *guard)
+{
+	struct stream *stream = guard->stream;
+
+	if (!stream->numbers && stream->rung[BELL_NUMBERS]) {
+		stream->rung[BELL_NUMBERS] = false;
+		stream->numbers = numbers__take(guard);
+		stream->next_row = 0;
+	}
+	if (!stream->numbers)
+		return true;
+	for (; stream->next_row < stream->numbers->count; stream->next_row++) {
+		struct control_metric_row *row = &stream->numbers->rows[stream->next_row];
+
+		if (!send_row(stream, row, CONTROL_METRIC_ROW, sizeof(*row)))
+			return false;
+	}
+	if (!send_histograms(stream) || !send_end(stream, BELL_NUMBERS))
+		return false;
+	numbers__free(stream->numbers);
+	stream->numbers = NULL;
+	return true;
+}
+
+/* Where the last turn left off. Trees come and go meanwhile: newer ones have higher numbers, and
+ * stand before the older. */
+static const struct tree *next_tree(const struct guard *guard)
+{
+	const struct stream *stream = guard->stream;
+	const struct tree *tree = family__tree_of_id(guard->family, stream->last_tree);
+
+	if (tree)
+		return LIST_NEXT(tree, all);
+	tree = family__first_tree(guard->family);
+	while (tree && tree->id >= stream->last_tree)
+		tree = LIST_NEXT(tree, all);
+	return tree;
+}
+
+static bool send_trees(struct guard *guard)
+{
+	struct stream *stream = guard->stream;
+	const struct tree *tree;
+
+	if (!stream->in_trees && stream->rung[BELL_TREES]) {
+		stream->rung[BELL_TREES] = false;
+		stream->in_trees = true;
+		stream->last_tree = UINT32_MAX;
+	}
+	if (!stream->in_trees)
+		return true;
+	for (tree = next_tree(guard); tree; tree = LIST_NEXT(tree, all)) {
+		struct control_tree_row row = answer__tree(tree);
+
+		if (!send_row(stream, &row, CONTROL_TREE_ROW, sizeof(row)))
+			return false;
+		stream->last_tree = tree->id;
+	}
+	stream->in_trees = !send_end(stream, BELL_TREES);
+	return !stream->in_trees;
+}
+
+static void forget_questions(struct stream *stream)
+{
+	numbers__free(stream->numbers);
+	stream->numbers = NULL;
+	stream->in_trees = false;
+}
+
 /* Whether all is sent. */
 static bool send_all(struct guard *guard, unsigned rows)
 {
 	guard->stream->rows = rows;
 	return send_host(guard, guard->stream) && send_incidents(guard) && send_deaths(guard) &&
-	       send_events(guard);
+	       send_events(guard) && send_numbers(guard) && send_trees(guard);
 }
 
 static int on_turn(sd_event_source *source, void *data)
@@ -218,6 +334,20 @@ static int on_room(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
+static int on_bell(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct guard *guard = data;
+	struct stream *stream = guard->stream;
+	uint64_t rings;
+
+	(void)events;
+	if (read(fd, &rings, sizeof(rings)) != sizeof(rings))
+		return 0;
+	stream->rung[source == stream->bell[BELL_NUMBERS] ? BELL_NUMBERS : BELL_TREES] = true;
+	stream__push(guard);
+	return 0;
+}
+
 /* Another recorder: what the one before it had not stored is told again, and all is stored once. */
 static int on_word(sd_event_source *source, int fd, uint32_t events, void *data)
 {
@@ -233,11 +363,12 @@ static int on_word(sd_event_source *source, int fd, uint32_t events, void *data)
 	}
 	stream->told_host = false;
 	stream->in_incident = false;
+	forget_questions(stream);
 	if (stream->recorder) {
 		struct incident *incident;
 
-		stream->next_event = 1;
-		stream->next_death = 1;
+		stream->next_event = journal__first(&guard->journal);
+		stream->next_death = coroner__first(guard);
 		TAILQ_FOREACH(incident, &guard->journal.incidents, all)
 			journal__unsent(&guard->journal, incident);
 	}
@@ -249,12 +380,33 @@ static int on_word(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-static int listen_to(struct guard *guard, struct stream *stream, int word)
+/* However often a recorder gone mad rings, it is heard now and then. */
+static int listen_to_bells(struct guard *guard, struct stream *stream, const int bells[BELLS])
+{
+	int err = 0;
+
+	for (int i = 0; err >= 0 && i < BELLS; i++) {
+		err = sd_event_add_io(guard->loop, &stream->bell[i], bells[i], EPOLLIN, on_bell,
+				      guard);
+		if (err < 0)
+			return err;
+		sd_event_source_set_io_fd_own(stream->bell[i], true);
+		sd_event_source_set_priority(stream->bell[i], SD_EVENT_PRIORITY_IDLE);
+		err = sd_event_source_set_ratelimit(stream->bell[i], NS_PER_SEC / NS_PER_US,
+						    RINGS_A_SECOND);
+	}
+	return err;
+}
+
+static int listen_to(struct guard *guard, struct stream *stream, const struct recorder_link *link)
 {
 	int err = sd_event_add_io(guard->loop, &stream->io, stream->fd, 0, on_room, guard);
 
 	if (err >= 0)
-		err = sd_event_add_io(guard->loop, &stream->word, word, EPOLLIN, on_word, guard);
+		err = sd_event_add_io(guard->loop, &stream->word, link->word, EPOLLIN, on_word,
+				      guard);
+	if (err >= 0)
+		err = listen_to_bells(guard, stream, link->bell);
 	if (err >= 0)
 		err = sd_event_add_defer(guard->loop, &stream->turn, on_turn, guard);
 	if (err < 0)
@@ -268,20 +420,26 @@ static int listen_to(struct guard *guard, struct stream *stream, int word)
 
 void stream__start(struct guard *guard)
 {
-	const struct recorder_settings settings = {
+	struct recorder_settings settings = {
 		.folder = guard->config.state_dir,
 		.keep = guard->config.keep,
 		.most = guard->config.most,
+		.stored = stored_events(guard->config.events),
+		.token = guard->config.token,
 	};
 	struct stream *stream = calloc(1, sizeof(*stream));
-	int word = -1, err;
+	struct recorder_link link;
+	int err;
 
 	if (!stream)
 		return;
-	stream->next_event = 1;
-	stream->next_death = 1;
-	stream->keeper = keeper__start(&settings, &stream->fd, &word);
-	err = stream->keeper < 0 ? stream->keeper : listen_to(guard, stream, word);
+	address__parse(guard->config.feed, &stream->feed); /* the config's reader has tried it */
+	settings.feed = stream->feed;
+	stream->next_event = journal__first(&guard->journal);
+	stream->next_death = coroner__first(guard);
+	stream->keeper = keeper__start(&settings, &link);
+	stream->fd = link.rows;
+	err = stream->keeper < 0 ? stream->keeper : listen_to(guard, stream, &link);
 	if (err < 0) {
 		log_error("no recorder can be started (%s): nothing is stored", strerror(-err));
 		free(stream);
@@ -304,6 +462,9 @@ void stream__stop(struct guard *guard)
 	sd_event_source_disable_unref(stream->io);
 	sd_event_source_disable_unref(stream->word);
 	sd_event_source_disable_unref(stream->turn);
+	for (int i = 0; i < BELLS; i++)
+		sd_event_source_disable_unref(stream->bell[i]);
+	forget_questions(stream);
 	close(stream->fd);
 	end = (struct pollfd){ .fd = keeper, .events = POLLIN };
 	if (keeper >= 0)

@@ -71,9 +71,11 @@ int strike__send(struct guard *guard, struct ident id, int signal, int *pidfd, b
 		int err = -errno;
 
 		guard->signals_failed++;
+		tally__signal(&guard->tally, signal, err);
 		return err;
 	}
 	guard->signals_sent++;
+	tally__signal(&guard->tally, signal, 0);
 	if (keep && opened >= 0)
 		*pidfd = STEAL_FD(opened);
 	return 0;

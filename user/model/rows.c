@@ -46,6 +46,9 @@ static const struct string_field string_fields[] = {
 	FIELD(CONTROL_DEATH_ROW, control_death_row, sender_image.exe),
 	FIELD(CONTROL_DEATH_ROW, control_death_row, sender_image.cgroup),
 	FIELD(CONTROL_COUNTER_ROW, control_counter_row, name),
+	FIELD(CONTROL_METRIC_ROW, control_metric_row, label[0]),
+	FIELD(CONTROL_METRIC_ROW, control_metric_row, label[1]),
+	FIELD(CONTROL_METRIC_ROW, control_metric_row, label[2]),
 	FIELD(CONTROL_FINDING_ROW, control_finding_row, name),
 	FIELD(CONTROL_FINDING_ROW, control_finding_row, text),
 	FIELD(CONTROL_NOTE_ROW, control_note, text),
@@ -72,6 +75,10 @@ static size_t size_of(uint16_t type)
 		return sizeof(struct control_death_row);
 	case CONTROL_COUNTER_ROW:
 		return sizeof(struct control_counter_row);
+	case CONTROL_METRIC_ROW:
+		return sizeof(struct control_metric_row);
+	case CONTROL_HISTOGRAM_ROW:
+		return sizeof(struct control_histogram_row);
 	case CONTROL_FINDING_ROW:
 		return sizeof(struct control_finding_row);
 	case CONTROL_NOTE_ROW:
@@ -113,6 +120,12 @@ bool row__is_well_formed(const struct control_head *head, size_t size)
 		const char *text = (const char *)record + field->offset;
 
 		if (field->type == record->head.type && !memchr(text, '\0', field->size))
+			return false;
+	}
+	for (size_t i = 0; record->head.type == CONTROL_HISTOGRAM_ROW && i < HISTOGRAM_BUCKETS;
+	     i++) {
+		if (!memchr(record->histogram.histogram.exemplar[i].incident, '\0',
+			    INCIDENT_ID_LEN))
 			return false;
 	}
 	image = image_of(record);

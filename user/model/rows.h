@@ -20,6 +20,8 @@ union row {
 	struct control_survivor_row survivor;
 	struct control_death_row death;
 	struct control_counter_row counter;
+	struct control_metric_row metric;
+	struct control_histogram_row histogram;
 	struct control_finding_row finding;
 	struct control_note note;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* recorder.c - rows of the stream into the store, a transaction for each fifth of a second. */
+/* recorder.c - rows of the stream into the store, a transaction for each fifth of a second, and to
+ * the feed. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -17,6 +18,8 @@
 #include "base/jail.h"
 #include "base/log.h"
 #include "model/rows.h"
+#include "recorder/door.h"
+#include "recorder/feed.h"
 #include "recorder/held.h"
 #include "recorder/recorder.h"
 #include "store/store.h"
@@ -25,9 +28,11 @@
 #define BATCH_ROWS 5000
 #define RETRY_NS NS_PER_SEC
 #define TRIM_NS (10 * NS_PER_SEC)
+
 struct recorder {
 	const struct recorder_settings *settings;
-	int rows;
+	struct recorder_ends ends;
+	struct feed *feed; /* NULL: there is none */
 	char path[512];
 	struct store *store;
 	struct held held;
@@ -35,6 +40,7 @@ struct recorder {
 	uint64_t next_trim;
 	bool failing;
 	bool ended;
+	uint64_t dropped; /* rows, before those that held counts */
 	/* As of what is stored; a batch that fails begins there again. */
 	struct control_host host;
 	struct store_place place;
@@ -135,6 +141,8 @@ static void fail(struct recorder *recorder, int err)
 			  : err == -EBADMSG ? "the store is broken"
 					    : strerror(-err));
 	recorder->failing = true;
+	if (recorder->feed)
+		feed__store_fails(recorder->feed, true);
 	store__close(recorder->store);
 	recorder->store = NULL;
 	if (err == -EBADMSG)
@@ -154,10 +162,79 @@ static void commit(struct recorder *recorder)
 		log_info("%s: the store takes what happens again; %llu rows were dropped meanwhile",
 			 recorder->path, (unsigned long long)recorder->held.dropped);
 	recorder->failing = false;
+	recorder->dropped += recorder->held.dropped;
+	if (recorder->feed)
+		feed__store_fails(recorder->feed, false);
 	held__clear(&recorder->held);
 }
 
+/* ---- for the feed */
+
+struct store *recorder__store(struct recorder *recorder)
+{
+	if (recorder->held.rows && clock__boottime() >= recorder->not_before)
+		commit(recorder);
+	return recorder->store;
+}
+
+uint64_t recorder__store_bytes(const struct recorder *recorder)
+{
+	uint64_t bytes = 0;
+	char path[600];
+	struct stat st;
+
+	if (stat(recorder->path, &st) == 0)
+		bytes += (uint64_t)st.st_size;
+	snprintf(path, sizeof(path), "%s-wal", recorder->path);
+	if (stat(path, &st) == 0)
+		bytes += (uint64_t)st.st_size;
+	return bytes;
+}
+
+uint64_t recorder__dropped(const struct recorder *recorder)
+{
+	return recorder->dropped + recorder->held.dropped;
+}
+
+/* The listening socket, when the keeper has got it. */
+static void look_at_door(struct recorder *recorder)
+{
+	int listener = door__take(recorder->ends.door), err;
+
+	if (listener < 0 && (listener == -EAGAIN || listener == -EINTR))
+		return;
+	close(recorder->ends.door);
+	recorder->ends.door = -1;
+	if (listener < 0)
+		return;
+	err = feed__open(recorder->feed, listener);
+	if (err)
+		log_error("no feed: the server can't be started: %s", strerror(-err));
+}
+
 /* ---- the loop */
+
+static bool is_stored(const struct recorder *recorder, const union row *row)
+{
+	switch (row->head.type) {
+	case CONTROL_EVENT_ROW:
+		return recorder->settings->stored >> row->event.type & 1;
+	case CONTROL_HOST_ROW:
+	case CONTROL_INCIDENT_ROW:
+	case CONTROL_SURVIVOR_ROW:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void take(struct recorder *recorder, const union row *row, size_t size)
+{
+	if (is_stored(recorder, row))
+		held__add(&recorder->held, row, size);
+	if (recorder->feed)
+		feed__row(recorder->feed, &row->head);
+}
 
 /* What there is, up to a batch. */
 static void receive(struct recorder *recorder)
@@ -165,7 +242,7 @@ static void receive(struct recorder *recorder)
 	union row row;
 
 	while (recorder->held.rows < BATCH_ROWS || recorder->failing) {
-		ssize_t n = recv(recorder->rows, &row, sizeof(row), MSG_DONTWAIT);
+		ssize_t n = recv(recorder->ends.rows, &row, sizeof(row), MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -176,7 +253,7 @@ static void receive(struct recorder *recorder)
 			return;
 		}
 		if ((size_t)n >= sizeof(row.head) && row__is_well_formed(&row.head, (size_t)n))
-			held__add(&recorder->held, &row, (size_t)n);
+			take(recorder, &row, (size_t)n);
 	}
 }
 
@@ -215,18 +292,30 @@ static void trim(struct recorder *recorder, uint64_t now)
 
 static void turn(struct recorder *recorder)
 {
-	struct pollfd poll_fd = { .fd = recorder->rows, .events = POLLIN };
+	struct pollfd fds[] = {
+		{ .fd = recorder->ends.rows, .events = POLLIN },
+		{ .fd = recorder->feed ? recorder->ends.door : -1, .events = POLLIN },
+		{ .fd = recorder->feed ? feed__fd(recorder->feed) : -1, .events = POLLIN },
+	};
 	uint64_t now = clock__boottime();
+	int wait = patience(recorder, now);
 
-	poll(&poll_fd, 1, patience(recorder, now));
+	if (recorder->feed)
+		wait = feed__patience(recorder->feed, now, wait);
+	poll(fds, sizeof(fds) / sizeof(*fds), wait);
 	receive(recorder);
+	if (fds[1].revents)
+		look_at_door(recorder);
+	if (recorder->feed)
+		feed__turn(recorder->feed);
 	now = clock__boottime();
 	if (is_due(recorder, now))
 		commit(recorder);
 	trim(recorder, now);
 }
 
-/* SQLite's, the allocator's and the log's. */
+/* SQLite's, the allocator's, the log's, and the server's: it accepts, and asks nobody for a socket.
+ */
 static const struct jail_call calls[] = {
 	{ SCMP_SYS(read), JAIL_ANY },	       { SCMP_SYS(pread64), JAIL_ANY },
 	{ SCMP_SYS(write), JAIL_ANY },	       { SCMP_SYS(pwrite64), JAIL_ANY },
@@ -254,11 +343,17 @@ static const struct jail_call calls[] = {
 	{ SCMP_SYS(rt_sigaction), JAIL_ANY },  { SCMP_SYS(rt_sigprocmask), JAIL_ANY },
 	{ SCMP_SYS(uname), JAIL_ANY },	       { SCMP_SYS(sysinfo), JAIL_ANY },
 	{ SCMP_SYS(exit), JAIL_ANY },	       { SCMP_SYS(exit_group), JAIL_ANY },
+	{ SCMP_SYS(accept4), JAIL_ANY },       { SCMP_SYS(recvmsg), JAIL_ANY },
+	{ SCMP_SYS(sendmsg), JAIL_ANY },       { SCMP_SYS(shutdown), JAIL_ANY },
+	{ SCMP_SYS(setsockopt), JAIL_ANY },    { SCMP_SYS(getsockopt), JAIL_ANY },
+	{ SCMP_SYS(getsockname), JAIL_ANY },   { SCMP_SYS(epoll_create1), JAIL_ANY },
+	{ SCMP_SYS(epoll_ctl), JAIL_ANY },     { SCMP_SYS(epoll_wait), JAIL_ANY },
+	{ SCMP_SYS(epoll_pwait), JAIL_ANY },   { SCMP_SYS(eventfd2), JAIL_ANY },
 };
 
-void recorder__run(const struct recorder_settings *settings, int rows)
+void recorder__run(const struct recorder_settings *settings, const struct recorder_ends *ends)
 {
-	struct recorder recorder = { .settings = settings, .rows = rows };
+	struct recorder recorder = { .settings = settings, .ends = *ends };
 	int err;
 
 	umask(0027);
@@ -270,6 +365,8 @@ void recorder__run(const struct recorder_settings *settings, int rows)
 	held__init(&recorder.held);
 	snprintf(recorder.path, sizeof(recorder.path), "%s/" STORE_NAME, settings->folder);
 	open_store(&recorder);
+	if (settings->feed.kind != ADDRESS_OFF)
+		recorder.feed = feed__new(&recorder, settings, ends->bell);
 	while (!recorder.ended)
 		turn(&recorder);
 	recorder.not_before = 0;

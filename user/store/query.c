@@ -12,15 +12,6 @@
 
 #define IMAGE_COLUMNS 6
 
-struct reader {
-	struct store *store;
-	store_row_fn fn;
-	void *context;
-	int64_t host; /* that was told last */
-	uint32_t pid; /* that is asked for, 0: whoever */
-	sqlite3_stmt *survivors;
-};
-
 static const char *text_at(sqlite3_stmt *statement, int at)
 {
 	const char *text = (const char *)sqlite3_column_text(statement, at);
@@ -90,7 +81,7 @@ static int name_column(char *sql, size_t size, const struct table *table,
 }
 
 /* The images are there as image0 and, where there are two, image1. */
-static int prepare(struct store *store, enum table_id id, const char *rest,
+int reader__prepare(struct store *store, enum table_id id, const char *rest,
 		   sqlite3_stmt **statement)
 {
 	const struct table *table = &tables[id];
@@ -167,7 +158,7 @@ static int each_row(struct reader *reader, sqlite3_stmt *statement,
 }
 
 /* The same, and the statement has served. */
-static int each(struct reader *reader, sqlite3_stmt *statement,
+int reader__each(struct reader *reader, sqlite3_stmt *statement,
 		int (*one)(struct reader *reader, sqlite3_stmt *statement))
 {
 	int err = each_row(reader, statement, one);
@@ -180,7 +171,7 @@ static int each(struct reader *reader, sqlite3_stmt *statement,
 
 /* ---- events */
 
-static int one_event(struct reader *reader, sqlite3_stmt *statement)
+int reader__event(struct reader *reader, sqlite3_stmt *statement)
 {
 	struct stored_event event = {};
 
@@ -209,7 +200,7 @@ static int prepare_events(struct store *store, const struct control_query *query
 			 asked, order);
 	else
 		snprintf(rest, sizeof(rest), "WHERE %s%s", asked, order);
-	return prepare(store, TABLE_EVENT, rest, statement);
+	return reader__prepare(store, TABLE_EVENT, rest, statement);
 }
 
 int store__events(struct store *store, const struct control_query *query, store_row_fn fn,
@@ -227,7 +218,7 @@ int store__events(struct store *store, const struct control_query *query, store_
 	sqlite3_bind_int64(statement, 4, query->types);
 	sqlite3_bind_int64(statement, 5, query->limit);
 	sqlite3_bind_int64(statement, 6, query->pid);
-	return each(&reader, statement, one_event);
+	return reader__each(&reader, statement, reader__event);
 }
 
 /* ---- incidents */
@@ -246,7 +237,7 @@ static int tell_survivors(struct reader *reader, const char *incident, uint32_t 
 	int err =
 		*survivors
 			? 0
-			: prepare(reader->store, TABLE_SURVIVOR,
+			: reader__prepare(reader->store, TABLE_SURVIVOR,
 				  "WHERE survivor.incident = ?1 AND (?2 = 0 OR survivor.pid = ?2) "
 				  "ORDER BY survivor.position",
 				  survivors);
@@ -260,7 +251,7 @@ static int tell_survivors(struct reader *reader, const char *incident, uint32_t 
 	return err;
 }
 
-static int one_incident(struct reader *reader, sqlite3_stmt *statement)
+int reader__incident(struct reader *reader, sqlite3_stmt *statement)
 {
 	struct stored_incident incident = {};
 	int err;
@@ -307,7 +298,7 @@ int store__incidents(struct store *store, const struct control_query *query, sto
 	int err = teach_filters(store);
 
 	if (!err)
-		err = prepare(
+		err = reader__prepare(
 			store, TABLE_INCIDENT,
 			"WHERE incident.id IN (SELECT incident.id FROM incident LEFT JOIN image ON "
 			"image.id = incident.image WHERE incident.time >= ?1 AND "
@@ -333,7 +324,7 @@ int store__incidents(struct store *store, const struct control_query *query, sto
 	sqlite3_bind_text(statement, 10, query->root, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 11, query->sender, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 12, query->cgroup, -1, SQLITE_STATIC);
-	return each(&reader, statement, one_incident);
+	return reader__each(&reader, statement, reader__incident);
 }
 
 /* ---- how a process ended */
@@ -350,12 +341,12 @@ static int each_of_pid(struct reader *reader, enum table_id table, const char *r
 		       int (*one)(struct reader *reader, sqlite3_stmt *statement))
 {
 	sqlite3_stmt *statement;
-	int err = prepare(reader->store, table, rest, &statement);
+	int err = reader__prepare(reader->store, table, rest, &statement);
 
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, reader->pid);
-	return each(reader, statement, one);
+	return reader__each(reader, statement, one);
 }
 
 int store__why(struct store *store, const struct control_query *query, store_row_fn fn,
@@ -370,12 +361,12 @@ int store__why(struct store *store, const struct control_query *query, store_row
 	if (!err)
 		err = each_of_pid(&reader, TABLE_EVENT,
 				  "WHERE event.pid = ?1 AND event.type = 3 ORDER BY event.time",
-				  one_event);
+				  reader__event);
 	if (!err)
 		err = each_of_pid(&reader, TABLE_INCIDENT,
 				  "WHERE incident.pid = ?1 OR incident.id IN (SELECT incident FROM "
 				  "survivor WHERE pid = ?1) ORDER BY incident.time",
-				  one_incident);
+				  reader__incident);
 	return err;
 }
 
@@ -426,9 +417,9 @@ int store__each(struct store *store, enum table_id table, uint64_t since,
 	int err;
 
 	print_order(&tables[table], order, sizeof(order));
-	err = prepare(store, table, order, &statement);
+	err = reader__prepare(store, table, order, &statement);
 	if (err)
 		return err;
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)since);
-	return each(&whole.reader, statement, one_record);
+	return reader__each(&whole.reader, statement, one_record);
 }

@@ -75,4 +75,13 @@ int store__incidents(struct store *store, const struct control_query *query, sto
 int store__why(struct store *store, const struct control_query *query, store_row_fn fn,
 	       void *context);
 
+/* As the feed reads it, page by page (page.c). Incidents, the newest first, older than the one
+ * named before ("": any); of query only since, rule and outcome count. */
+int store__incidents_before(struct store *store, const struct control_query *query,
+			    const char *before, store_row_fn fn, void *context);
+int store__incident(struct store *store, const char *id, store_row_fn fn, void *context);
+/* Events from that number on, of all daemons, at most so many. */
+int store__events_from(struct store *store, uint64_t seq, uint32_t limit, store_row_fn fn,
+		       void *context);
+
 #endif

@@ -27,6 +27,28 @@ struct store {
 	int64_t word_id;
 };
 
+/* One reading of rows. */
+struct reader {
+	struct store *store;
+	store_row_fn fn;
+	void *context;
+	int64_t host; /* that was told last; -1: none yet */
+	uint32_t pid; /* that is asked for, 0: whoever */
+	sqlite3_stmt *survivors;
+};
+
+/* A statement for a table's rows, with their images as image0 and, where there are two, image1;
+ * rest: WHERE and what follows. */
+int reader__prepare(struct store *store, enum table_id table, const char *rest,
+		    sqlite3_stmt **statement);
+/* Calls one for each row, and is done with the statement; what it returns when it is not 0, or an
+ * error. */
+int reader__each(struct reader *reader, sqlite3_stmt *statement,
+		 int (*one)(struct reader *reader, sqlite3_stmt *statement));
+int reader__event(struct reader *reader, sqlite3_stmt *statement);
+/* With its survivors; of those, where a pid is asked for that is not the root's, with it alone. */
+int reader__incident(struct reader *reader, sqlite3_stmt *statement);
+
 /* Of SQLite's newest complaint, a negative errno; 0: it has none. */
 int store__error(const struct store *store);
 int store__run(struct store *store, const char *sql);

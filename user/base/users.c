@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/users.h"
+#include "base/users.h"
 
 static struct user *make_room(struct users *users)
 {
