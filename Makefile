@@ -127,7 +127,7 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(call pkg_cflags,json-c) -c $< -o $@
 
-$(BUILD)/orphand: $(GUARD) $(RECORDER) $(STORE) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/orphand: $(GUARD) $(RECORDER) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
@@ -174,14 +174,14 @@ $(BUILD)/next/kernel.o: user/guard/kernel.c $(BUILD)/next/orphand.skel.h
 	$(call say,CC)
 	$(Q)$(CC) -I$(BUILD)/next $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS_guard)) -c $< -o $@
 
-$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(RECORDER) $(STORE) $(JSON) $(MODEL) $(BASE)
+$(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GUARD)) $(RECORDER) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
 $(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
 
-$(BUILD)/tests/bench: $(BENCH) $(RECORDER) $(STORE) $(MODEL) $(BASE)
+$(BUILD)/tests/bench: $(BENCH) $(RECORDER) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@

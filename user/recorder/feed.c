@@ -346,7 +346,7 @@ static void add_link(struct MHD_Response *response, const struct query *query, c
 
 /* Takes the page over. */
 static enum MHD_Result send_page(struct request *request, struct body *body, int err,
-				 const struct query *query, const char *next)
+				 const char *type, const struct query *query, const char *next)
 {
 	struct MHD_Response *response = NULL;
 	char tag[32];
@@ -362,7 +362,8 @@ static enum MHD_Result send_page(struct request *request, struct body *body, int
 	}
 	if (*next)
 		add_link(response, query, next);
-	return send_tagged(request, response, JSON, tag);
+	MHD_add_response_header(response, "Content-Security-Policy", LISTING_POLICY);
+	return send_tagged(request, response, type, tag);
 }
 
 static enum MHD_Result get_incidents(struct request *request, const char *rest)
@@ -385,23 +386,31 @@ static enum MHD_Result get_incidents(struct request *request, const char *rest)
 		return MHD_NO;
 	page.out = body.out;
 	err = store ? listing__incidents(&page, store, &query) : -EIO;
-	return send_page(request, &body, err, &query, page.next);
+	return send_page(request, &body, err, JSON, &query, page.next);
 }
 
-static enum MHD_Result get_incident(struct request *request, const char *id)
+/* "ID", or "ID.html" */
+static enum MHD_Result get_incident(struct request *request, const char *rest)
 {
 	struct feed *feed = request->feed;
 	struct store *store = recorder__store(feed->recorder);
 	struct listing page = { .users = &feed->users };
+	const char *dot = strchr(rest, '.');
+	bool html = dot && strcmp(dot, ".html") == 0;
 	const struct query query = {};
+	char id[INCIDENT_ID_LEN];
 	struct body body;
-	int err;
+	int err = -EIO;
 
+	text__copy(id, sizeof(id), rest);
+	if (html)
+		id[strcspn(id, ".")] = '\0';
 	if (!body__open(&body))
 		return MHD_NO;
 	page.out = body.out;
-	err = store ? listing__incident(&page, store, id) : -EIO;
-	return send_page(request, &body, err, &query, "");
+	if (store)
+		err = html ? listing__story(&page, store, id) : listing__incident(&page, store, id);
+	return send_page(request, &body, err, html ? "text/html; charset=utf-8" : JSON, &query, "");
 }
 
 /* The header is a browser's own, when it connects again; the parameter is for anybody. */

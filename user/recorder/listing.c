@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "model/json.h"
 #include "recorder/listing.h"
+#include "report/report.h"
 
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -112,6 +113,42 @@ int listing__incident(struct listing *page, struct store *store, const char *id)
 	json_object_put(gathering.incident);
 	fputs("\n", page->out);
 	return err;
+}
+
+/* ---- one incident's page */
+
+struct telling {
+	struct report *report;
+	struct control_host host;
+};
+
+static int take_for_report(void *context, const struct control_head *row)
+{
+	struct telling *telling = context;
+
+	if (row->type != CONTROL_HOST_ROW)
+		return report__take(telling->report, &telling->host, row);
+	memcpy(&telling->host, row, sizeof(telling->host));
+	return 0;
+}
+
+int listing__story(struct listing *page, struct store *store, const char *id)
+{
+	const struct json_context context = { .user = users__name, .data = page->users };
+	autoreport struct report report;
+	struct telling telling = { .report = &report };
+	struct control_query query;
+	int err;
+
+	report__init(&report, &context);
+	err = store__incident(store, id, take_for_report, &telling);
+	if (err || !report.incidents)
+		return err ? err : -ENOENT;
+	query = report__events_query(&report);
+	err = store__events(store, &query, take_for_report, &telling);
+	if (!err)
+		err = report__finish(&report);
+	return err ? err : report__write_html(&report, page->out);
 }
 
 /* ---- trees */
