@@ -160,9 +160,13 @@ static int send_host(struct flow *flow, unsigned events)
 
 static pid_t start_recorder(const char *folder, int *fd)
 {
-	const struct recorder_settings settings = { .folder = folder,
-						    .keep = 365 * 86400 * NS_PER_SEC,
-						    .most = UINT64_MAX };
+	const struct recorder_settings settings = {
+		.folder = folder,
+		.keep = 365 * 86400 * NS_PER_SEC,
+		.most = UINT64_MAX,
+		.stored = UINT32_MAX,
+		.token = "",
+	};
 	int pair[2];
 	pid_t pid;
 
@@ -171,7 +175,8 @@ static pid_t start_recorder(const char *folder, int *fd)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		recorder__run(&settings, pair[1]);
+		recorder__run(&settings, &(const struct recorder_ends){
+						 .rows = pair[1], .bell = { -1, -1 }, .door = -1 });
 	}
 	close(pair[1]);
 	*fd = pair[0];

@@ -26,6 +26,7 @@
 
 #define BATCH_NS (200 * NS_PER_MS)
 #define BATCH_ROWS 5000
+#define ROWS_A_CALL 32
 #define RETRY_NS NS_PER_SEC
 #define TRIM_NS (10 * NS_PER_SEC)
 
@@ -44,6 +45,7 @@ struct recorder {
 	/* As of what is stored; a batch that fails begins there again. */
 	struct control_host host;
 	struct store_place place;
+	union row rows[ROWS_A_CALL]; /* as they come in */
 };
 
 /* ---- the store */
@@ -236,24 +238,40 @@ static void take(struct recorder *recorder, const union row *row, size_t size)
 		feed__row(recorder->feed, &row->head);
 }
 
+/* As many rows as came together: a call for each would cost more than to store it. */
+static int receive_some(struct recorder *recorder)
+{
+	struct mmsghdr heads[ROWS_A_CALL] = {};
+	struct iovec parts[ROWS_A_CALL];
+	int n;
+
+	for (size_t i = 0; i < ROWS_A_CALL; i++) {
+		parts[i] = (struct iovec){ &recorder->rows[i], sizeof(recorder->rows[i]) };
+		heads[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
+	}
+	n = recvmmsg(recorder->ends.rows, heads, ROWS_A_CALL, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < n; i++) {
+		const union row *row = &recorder->rows[i];
+		size_t size = heads[i].msg_len;
+
+		if (!size)
+			recorder->ended = true;
+		else if (size >= sizeof(row->head) && row__is_well_formed(&row->head, size))
+			take(recorder, row, size);
+	}
+	return n < 0 ? -errno : n;
+}
+
 /* What there is, up to a batch. */
 static void receive(struct recorder *recorder)
 {
-	union row row;
+	while (!recorder->ended && (recorder->held.rows < BATCH_ROWS || recorder->failing)) {
+		int n = receive_some(recorder);
 
-	while (recorder->held.rows < BATCH_ROWS || recorder->failing) {
-		ssize_t n = recv(recorder->ends.rows, &row, sizeof(row), MSG_DONTWAIT);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (n == -EAGAIN)
 			return;
-		if (n <= 0) {
+		if (n < 0 && n != -EINTR)
 			recorder->ended = true;
-			return;
-		}
-		if ((size_t)n >= sizeof(row.head) && row__is_well_formed(&row.head, (size_t)n))
-			take(recorder, &row, (size_t)n);
 	}
 }
 
@@ -317,38 +335,71 @@ static void turn(struct recorder *recorder)
 /* SQLite's, the allocator's, the log's, and the server's: it accepts, and asks nobody for a socket.
  */
 static const struct jail_call calls[] = {
-	{ SCMP_SYS(read), JAIL_ANY },	       { SCMP_SYS(pread64), JAIL_ANY },
-	{ SCMP_SYS(write), JAIL_ANY },	       { SCMP_SYS(pwrite64), JAIL_ANY },
-	{ SCMP_SYS(recvfrom), JAIL_ANY },      { SCMP_SYS(sendto), JAIL_ANY },
-	{ SCMP_SYS(open), JAIL_ANY },	       { SCMP_SYS(openat), JAIL_ANY },
-	{ SCMP_SYS(close), JAIL_ANY },	       { SCMP_SYS(stat), JAIL_ANY },
-	{ SCMP_SYS(lstat), JAIL_ANY },	       { SCMP_SYS(fstat), JAIL_ANY },
-	{ SCMP_SYS(newfstatat), JAIL_ANY },    { SCMP_SYS(access), JAIL_ANY },
-	{ SCMP_SYS(faccessat), JAIL_ANY },     { SCMP_SYS(faccessat2), JAIL_ANY },
-	{ SCMP_SYS(readlink), JAIL_ANY },      { SCMP_SYS(getcwd), JAIL_ANY },
-	{ SCMP_SYS(lseek), JAIL_ANY },	       { SCMP_SYS(fcntl), JAIL_ANY },
-	{ SCMP_SYS(fsync), JAIL_ANY },	       { SCMP_SYS(fdatasync), JAIL_ANY },
-	{ SCMP_SYS(ftruncate), JAIL_ANY },     { SCMP_SYS(fallocate), JAIL_ANY },
-	{ SCMP_SYS(fchmod), JAIL_ANY },	       { SCMP_SYS(fchown), JAIL_ANY },
-	{ SCMP_SYS(unlink), JAIL_ANY },	       { SCMP_SYS(rename), JAIL_ANY },
-	{ SCMP_SYS(mmap), JAIL_ANY },	       { SCMP_SYS(munmap), JAIL_ANY },
-	{ SCMP_SYS(mremap), JAIL_ANY },	       { SCMP_SYS(mprotect), JAIL_ANY },
-	{ SCMP_SYS(madvise), JAIL_ANY },       { SCMP_SYS(brk), JAIL_ANY },
-	{ SCMP_SYS(poll), JAIL_ANY },	       { SCMP_SYS(ppoll), JAIL_ANY },
-	{ SCMP_SYS(nanosleep), JAIL_ANY },     { SCMP_SYS(clock_nanosleep), JAIL_ANY },
-	{ SCMP_SYS(clock_gettime), JAIL_ANY }, { SCMP_SYS(gettimeofday), JAIL_ANY },
-	{ SCMP_SYS(time), JAIL_ANY },	       { SCMP_SYS(getpid), JAIL_ANY },
-	{ SCMP_SYS(geteuid), JAIL_ANY },       { SCMP_SYS(getrandom), JAIL_ANY },
-	{ SCMP_SYS(futex), JAIL_ANY },	       { SCMP_SYS(rt_sigreturn), JAIL_ANY },
-	{ SCMP_SYS(rt_sigaction), JAIL_ANY },  { SCMP_SYS(rt_sigprocmask), JAIL_ANY },
-	{ SCMP_SYS(uname), JAIL_ANY },	       { SCMP_SYS(sysinfo), JAIL_ANY },
-	{ SCMP_SYS(exit), JAIL_ANY },	       { SCMP_SYS(exit_group), JAIL_ANY },
-	{ SCMP_SYS(accept4), JAIL_ANY },       { SCMP_SYS(recvmsg), JAIL_ANY },
-	{ SCMP_SYS(sendmsg), JAIL_ANY },       { SCMP_SYS(shutdown), JAIL_ANY },
-	{ SCMP_SYS(setsockopt), JAIL_ANY },    { SCMP_SYS(getsockopt), JAIL_ANY },
-	{ SCMP_SYS(getsockname), JAIL_ANY },   { SCMP_SYS(epoll_create1), JAIL_ANY },
-	{ SCMP_SYS(epoll_ctl), JAIL_ANY },     { SCMP_SYS(epoll_wait), JAIL_ANY },
-	{ SCMP_SYS(epoll_pwait), JAIL_ANY },   { SCMP_SYS(eventfd2), JAIL_ANY },
+	{ SCMP_SYS(recvmmsg), JAIL_ANY },
+	{ SCMP_SYS(read), JAIL_ANY },
+	{ SCMP_SYS(pread64), JAIL_ANY },
+	{ SCMP_SYS(write), JAIL_ANY },
+	{ SCMP_SYS(pwrite64), JAIL_ANY },
+	{ SCMP_SYS(recvfrom), JAIL_ANY },
+	{ SCMP_SYS(sendto), JAIL_ANY },
+	{ SCMP_SYS(open), JAIL_ANY },
+	{ SCMP_SYS(openat), JAIL_ANY },
+	{ SCMP_SYS(close), JAIL_ANY },
+	{ SCMP_SYS(stat), JAIL_ANY },
+	{ SCMP_SYS(lstat), JAIL_ANY },
+	{ SCMP_SYS(fstat), JAIL_ANY },
+	{ SCMP_SYS(newfstatat), JAIL_ANY },
+	{ SCMP_SYS(access), JAIL_ANY },
+	{ SCMP_SYS(faccessat), JAIL_ANY },
+	{ SCMP_SYS(faccessat2), JAIL_ANY },
+	{ SCMP_SYS(readlink), JAIL_ANY },
+	{ SCMP_SYS(getcwd), JAIL_ANY },
+	{ SCMP_SYS(lseek), JAIL_ANY },
+	{ SCMP_SYS(fcntl), JAIL_ANY },
+	{ SCMP_SYS(fsync), JAIL_ANY },
+	{ SCMP_SYS(fdatasync), JAIL_ANY },
+	{ SCMP_SYS(ftruncate), JAIL_ANY },
+	{ SCMP_SYS(fallocate), JAIL_ANY },
+	{ SCMP_SYS(fchmod), JAIL_ANY },
+	{ SCMP_SYS(fchown), JAIL_ANY },
+	{ SCMP_SYS(unlink), JAIL_ANY },
+	{ SCMP_SYS(rename), JAIL_ANY },
+	{ SCMP_SYS(mmap), JAIL_ANY },
+	{ SCMP_SYS(munmap), JAIL_ANY },
+	{ SCMP_SYS(mremap), JAIL_ANY },
+	{ SCMP_SYS(mprotect), JAIL_ANY },
+	{ SCMP_SYS(madvise), JAIL_ANY },
+	{ SCMP_SYS(brk), JAIL_ANY },
+	{ SCMP_SYS(poll), JAIL_ANY },
+	{ SCMP_SYS(ppoll), JAIL_ANY },
+	{ SCMP_SYS(nanosleep), JAIL_ANY },
+	{ SCMP_SYS(clock_nanosleep), JAIL_ANY },
+	{ SCMP_SYS(clock_gettime), JAIL_ANY },
+	{ SCMP_SYS(gettimeofday), JAIL_ANY },
+	{ SCMP_SYS(time), JAIL_ANY },
+	{ SCMP_SYS(getpid), JAIL_ANY },
+	{ SCMP_SYS(geteuid), JAIL_ANY },
+	{ SCMP_SYS(getrandom), JAIL_ANY },
+	{ SCMP_SYS(futex), JAIL_ANY },
+	{ SCMP_SYS(rt_sigreturn), JAIL_ANY },
+	{ SCMP_SYS(rt_sigaction), JAIL_ANY },
+	{ SCMP_SYS(rt_sigprocmask), JAIL_ANY },
+	{ SCMP_SYS(uname), JAIL_ANY },
+	{ SCMP_SYS(sysinfo), JAIL_ANY },
+	{ SCMP_SYS(exit), JAIL_ANY },
+	{ SCMP_SYS(exit_group), JAIL_ANY },
+	{ SCMP_SYS(accept4), JAIL_ANY },
+	{ SCMP_SYS(recvmsg), JAIL_ANY },
+	{ SCMP_SYS(sendmsg), JAIL_ANY },
+	{ SCMP_SYS(shutdown), JAIL_ANY },
+	{ SCMP_SYS(setsockopt), JAIL_ANY },
+	{ SCMP_SYS(getsockopt), JAIL_ANY },
+	{ SCMP_SYS(getsockname), JAIL_ANY },
+	{ SCMP_SYS(epoll_create1), JAIL_ANY },
+	{ SCMP_SYS(epoll_ctl), JAIL_ANY },
+	{ SCMP_SYS(epoll_wait), JAIL_ANY },
+	{ SCMP_SYS(epoll_pwait), JAIL_ANY },
+	{ SCMP_SYS(eventfd2), JAIL_ANY },
 };
 
 void recorder__run(const struct recorder_settings *settings, const struct recorder_ends *ends)
