@@ -25,15 +25,6 @@ static void clear_list(struct list *list)
 	json_object_put(list->open);
 }
 
-static enum colour colour_of(const struct control_incident_row *row)
-{
-	if (row->open)
-		return COLOUR_WARN;
-	return row->outcome == INCIDENT_CLEARED ? COLOUR_GOOD
-	       : row->outcome == INCIDENT_STUCK ? COLOUR_BAD
-						: COLOUR_WARN;
-}
-
 static void add_incident(struct list *list, const struct control_incident_row *row)
 {
 	const struct screen *screen = &list->ctl->screen;
@@ -46,7 +37,7 @@ static void add_incident(struct list *list, const struct control_incident_row *r
 	fprintf(table__cell(table, COLOUR_PLAIN), "%" PRIu32, row->who.pid);
 	print__cause(table__cell(table, COLOUR_PLAIN), row);
 	fputs(row->open ? "open" : incident_outcome__name(row->outcome),
-	      table__cell(table, colour_of(row)));
+	      table__cell(table, colour__of_outcome(row)));
 	fprintf(table__cell(table, COLOUR_PLAIN), "%" PRIu32, row->survivors);
 	print__latency(table__cell(table, COLOUR_PLAIN), screen, row->reaction_ns);
 	print__latency(table__cell(table, COLOUR_PLAIN), screen, row->clear_ns);

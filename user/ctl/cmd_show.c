@@ -83,15 +83,6 @@ static void print_moment(const struct story *story, uint64_t at)
 	fputc(')', stdout);
 }
 
-static enum colour outcome_colour(const struct control_incident_row *row)
-{
-	if (row->open)
-		return COLOUR_WARN;
-	return row->outcome == INCIDENT_CLEARED ? COLOUR_GOOD
-	       : row->outcome == INCIDENT_STUCK ? COLOUR_BAD
-						: COLOUR_WARN;
-}
-
 static void print_head(const struct story *story)
 {
 	const struct control_incident_row *row = &story->report.incident;
@@ -99,7 +90,7 @@ static void print_head(const struct story *story)
 	coloured(story, COLOUR_STRONG, "incident ");
 	print__field(stdout, row->id);
 	fputs(": ", stdout);
-	coloured(story, outcome_colour(row), "%s",
+	coloured(story, colour__of_outcome(row), "%s",
 		 row->open ? "open" : incident_outcome__name(row->outcome));
 	if (row->observed)
 		fputs(", observed only", stdout);
@@ -185,7 +176,7 @@ static void print_outcome(const struct story *story)
 		fputs(" from the death to the last end\n", stdout);
 	}
 	label(story, "outcome");
-	coloured(story, outcome_colour(row), "%s%s", incident_outcome__name(row->outcome),
+	coloured(story, colour__of_outcome(row), "%s%s", incident_outcome__name(row->outcome),
 		 row->open ? " so far" : "");
 	if (!row->open && row->closed) {
 		fputs(", closed ", stdout);

@@ -58,6 +58,15 @@ const char *colour__off(const struct screen *screen, enum colour colour)
 	return screen->colour && colour != COLOUR_PLAIN ? "\033[0m" : "";
 }
 
+enum colour colour__of_outcome(const struct control_incident_row *row)
+{
+	if (row->open)
+		return COLOUR_WARN;
+	return row->outcome == INCIDENT_CLEARED ? COLOUR_GOOD
+	       : row->outcome == INCIDENT_STUCK ? COLOUR_BAD
+						: COLOUR_WARN;
+}
+
 /* ---- texts */
 
 void print__span(FILE *to, const struct screen *screen, uint64_t ns)

@@ -44,6 +44,9 @@ __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 const char *colour__on(const struct screen *screen, enum colour colour);
 const char *colour__off(const struct screen *screen, enum colour colour);
 
+/* An incident's: whether it went well. */
+enum colour colour__of_outcome(const struct control_incident_row *row);
+
 /* "31 µs" */
 void print__span(FILE *to, const struct screen *screen, uint64_t ns);
 

@@ -137,14 +137,6 @@ static const struct top_column incident_columns[INCIDENT_COLUMNS] = {
 	[INCIDENT_CLEAR] = { "CLEAR", true, 8, 0 },
 };
 
-static enum colour outcome_cell(FILE *to, const struct control_incident_row *row)
-{
-	fputs(row->open ? "open" : incident_outcome__name(row->outcome), to);
-	if (row->open || row->outcome != INCIDENT_CLEARED)
-		return !row->open && row->outcome == INCIDENT_STUCK ? COLOUR_BAD : COLOUR_WARN;
-	return COLOUR_GOOD;
-}
-
 static enum colour incident_cell(struct top *top, FILE *to, size_t index, size_t column)
 {
 	const struct control_incident_row *row = &top->link.incidents.order[index]->row;
@@ -154,7 +146,8 @@ static enum colour incident_cell(struct top *top, FILE *to, size_t index, size_t
 		print_clock(top, to, row->died);
 		return COLOUR_DIM;
 	case INCIDENT_OUTCOME:
-		return outcome_cell(to, row);
+		fputs(row->open ? "open" : incident_outcome__name(row->outcome), to);
+		return colour__of_outcome(row);
 	case INCIDENT_RULE:
 		print__field(to, row->rule);
 		return COLOUR_PLAIN;
