@@ -236,6 +236,9 @@ static bool go_back(struct top *top)
 /* False: that was the last one. */
 static bool take_key(struct top *top, int key)
 {
+	/* a new size is no answer */
+	if (key == KEY_OF_OTHER)
+		return true;
 	if (top->asked) {
 		spare(top, key);
 		return true;
@@ -295,8 +298,8 @@ static bool take_news(struct top *top)
 	bool lost = top->link.lost_at, news;
 
 	top->now = clock__boottime();
-	link__step(&top->link, top->now);
 	news = link__take(&top->link, top->now);
+	link__step(&top->link, top->now);
 	if (lost && !top->link.lost_at)
 		top__notice(top, "the daemon is back");
 	if (news)

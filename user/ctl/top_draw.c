@@ -417,6 +417,7 @@ static void draw_reader(struct top *top, struct span body)
 	if (!reader->text) {
 		fputs("asking", pad__begin(top));
 		put_line(top, body.row, COLOUR_DIM, STYLE_PLAIN);
+		return;
 	}
 	for (size_t i = 0; i < body.rows && reader->scroll.first + i < reader->scroll.count; i++) {
 		size_t line = reader->scroll.first + i, begin = reader->lines[line];
@@ -456,6 +457,8 @@ void top__draw(struct top *top)
 	size_t rows = terminal__rows(), head = rows >= 10 ? 2 : 1;
 	struct span body = { head, rows > head + 1 ? rows - head - 1 : 0 };
 
+	/* what is opened is drawn for as much */
+	top->ctl->screen.width = terminal__columns();
 	terminal__erase();
 	draw_state(top, 0);
 	if (head > 1)

@@ -178,7 +178,9 @@ void link__step(struct link *link, uint64_t now)
 
 uint64_t link__silence(const struct link *link, uint64_t now)
 {
-	return link->question == QUESTIONS ? 0 : now - link->asked_at;
+	uint64_t since = link->heard_at > link->asked_at ? link->heard_at : link->asked_at;
+
+	return link->question == QUESTIONS ? 0 : now - since;
 }
 
 /* ---- answers */
@@ -224,6 +226,7 @@ static void take_end(struct link *link, const struct control_end *end, uint64_t 
 
 static void take_answer(struct link *link, const union row *row, uint64_t now)
 {
+	link->heard_at = now;
 	switch (row->head.type) {
 	case CONTROL_HOST_ROW:
 		link->ctl->context.host = row->host;

@@ -27,6 +27,7 @@ struct link {
 	struct client following;
 	enum question question; /* QUESTIONS: none is asked */
 	uint64_t asked_at;
+	uint64_t heard_at; /* when a part of an answer last came */
 	uint64_t due[QUESTIONS];
 	uint64_t changed_at; /* when an event last told that trees have changed */
 	uint64_t listed_at;  /* when the list that is shown was asked for */
@@ -47,7 +48,7 @@ void link__step(struct link *link, uint64_t now);
  * shown. */
 bool link__take(struct link *link, uint64_t now);
 
-/* How long the daemon has owed an answer, ns. */
+/* How long nothing came of an answer that the daemon owes, ns. */
 uint64_t link__silence(const struct link *link, uint64_t now);
 
 #endif
