@@ -234,6 +234,14 @@ Test(top, the_screen_may_change_its_size)
 	cr_expect_eq(strncmp(row(&stage, 9), "? help", 6), 0, "%s", look(&stage));
 	type(&stage, "Enter");
 	see(&stage, "tree 1 night");
+	type(&stage, "Down");
+	type(&stage, "x");
+	see(&stage, "spare pid");
+	said__done(tmux(&stage, "resize-window", "-x", "60", "-y", "12"));
+	/* which a width of 40 has no room for */
+	see(&stage, "y/n");
+	type(&stage, "n");
+	see(&stage, "nobody was spared");
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		said__done(tmux(&stage, "resize-window", "-x", sizes[i][0], "-y", sizes[i][1]));
 		type(&stage, i % 2 ? "Down" : "End");
