@@ -248,7 +248,7 @@ static void measure(struct top *top, enum pane_id id)
 	}
 }
 
-/* A row of the table, or with cell NULL its heads. */
+/* A row of the table, or as STYLE_HEAD its heads. */
 static void draw_row(struct top *top, const struct kind *kind, const size_t *widths, size_t row,
 		     size_t index, enum style style)
 {

@@ -34,7 +34,6 @@ static void lose(struct link *link, uint64_t now)
 {
 	hang_up(link);
 	link->lost_at = now;
-	link->losses++;
 	link->retry_at = now + RETRY_NS;
 }
 

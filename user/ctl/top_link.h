@@ -34,7 +34,6 @@ struct link {
 	uint32_t limit;	     /* so many incidents at once */
 	uint64_t lost_at;    /* since when there is no daemon, 0: there is one */
 	uint64_t retry_at;
-	uint64_t losses; /* how many times it went away */
 };
 
 /* The first time: without a daemon there is no use in a screen. */
