@@ -197,7 +197,8 @@ DEPS_BUILD := gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf
               libsystemd-dev libyaml-dev libjson-c-dev libcap-ng-dev libseccomp-dev libsqlite3-dev \
               libncurses-dev libmicrohttpd-dev
 DEPS_RUN   := procps python3
-DEPS_TEST  := libcriterion-dev zsh fish tmux libxml2-utils graphviz libcurl4-openssl-dev prometheus
+DEPS_TEST  := libcriterion-dev zsh fish tmux libxml2-utils graphviz libcurl4-openssl-dev prometheus \
+	      python3-jsonschema
 DEPS_PAGE  := chromium
 NPM_PAGE   := playwright-core@1.65.1 axe-core@4.14.1
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
@@ -325,6 +326,7 @@ install: programs
 	$(put) packaging/orphand.tmpfiles $(lib)/tmpfiles.d/orphand.conf
 	$(put) -t $(lib)/systemd/catalog packaging/orphand.catalog
 	$(put) -t $(share)/doc/orphand/examples packaging/orphand.yaml
+	$(put) -t $(share)/doc/orphand/schema $(wildcard docs/schema/*.json)
 	test -e $(DESTDIR)/etc/orphand/orphand.yaml || $(put) -t $(DESTDIR)/etc/orphand packaging/orphand.yaml
 	install -d $(DESTDIR)/etc/orphand/rules.d
 	$(put) $(BUILD)/completion/bash $(share)/bash-completion/completions/orphanctl

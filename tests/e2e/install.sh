@@ -15,6 +15,7 @@ put() { env -u MAKEFLAGS -u MAKELEVEL make -s install BUILD="$build" DESTDIR="$d
 put PREFIX=/usr
 for file in sbin/orphand bin/orphanctl lib/systemd/system/orphand.service lib/systemd/catalog/orphand.catalog \
 	lib/sysusers.d/orphand.conf lib/tmpfiles.d/orphand.conf share/doc/orphand/examples/orphand.yaml \
+	share/doc/orphand/schema/{incident,event}.schema.json \
 	share/bash-completion/completions/{orphanctl,orphand} share/zsh/site-functions/_orphanctl \
 	share/fish/vendor_completions.d/{orphanctl,orphand}.fish \
 	share/orphand/grafana/orphand.json share/orphand/prometheus/orphand-rules.yaml; do

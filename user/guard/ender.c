@@ -42,6 +42,15 @@ static struct event *tell(struct guard *guard, enum event_type type, uint64_t at
 	return event;
 }
 
+static void tell_closed(struct guard *guard, const struct incident *incident)
+{
+	struct event *event =
+		tell(guard, EVENT_INCIDENT_CLOSED, incident->closed, incident, incident->image);
+
+	event->who = incident->death.who;
+	event->outcome = incident__outcome(incident);
+}
+
 static void tell_signal(struct guard *guard, const struct fate *fate, int signal, uint64_t at)
 {
 	struct event *event =
@@ -219,8 +228,7 @@ static void tell_stuck(struct guard *guard, struct incident *incident)
 		return;
 	tally__closed(&guard->tally, incident);
 	incident->closed = clock__boottime();
-	tell(guard, EVENT_INCIDENT_CLOSED, incident->closed, incident, incident->image)->outcome =
-		INCIDENT_STUCK;
+	tell_closed(guard, incident);
 	stream__changed(guard, incident);
 }
 
@@ -477,15 +485,11 @@ static void clear_doom(void *context, struct proc *proc)
 static void finish(struct guard *guard, struct incident *incident)
 {
 	struct tree *tree = incident->tree;
-	enum incident_outcome outcome = incident__outcome(incident);
-	struct event *event;
 
 	if (!incident->closed) /* else it was counted as stuck */
 		tally__closed(&guard->tally, incident);
 	incident->closed = clock__boottime();
-	event = tell(guard, EVENT_INCIDENT_CLOSED, incident->closed, incident, incident->image);
-	event->who = incident->death.who;
-	event->outcome = outcome;
+	tell_closed(guard, incident);
 	announce__closed(incident);
 	stream__changed(guard, incident);
 	journal__finish_incident(&guard->journal, incident);
