@@ -447,6 +447,7 @@ Test(report, events_are_asked_for_from_the_first_birth)
 	take(&report, &elder);
 	query = report__events_query(&report);
 	cr_expect_eq(query.tree, TREE);
+	cr_expect(query.types & 1U << EVENT_PROCESS_EXECUTED);
 	cr_expect_eq(query.since, BORN - 6 * NS_PER_SEC);
 }
 

@@ -399,14 +399,11 @@ static int make_lanes(struct report *report, struct key *keys, uint32_t kinds)
 	return 0;
 }
 
-int report__make_family(struct report *report)
+static int make_family(struct report *report, struct key *keys)
 {
-	autofree struct key *keys = reallocarray(NULL, total(report), sizeof(*keys));
-	uint32_t kinds = 0;
+	uint32_t kinds;
 
-	report->members = reallocarray(NULL, total(report), sizeof(*report->members));
-	report->order = reallocarray(NULL, total(report), sizeof(*report->order));
-	if (!keys || !report->members || !report->order)
+	if (!report->members || !report->order)
 		return -ENOMEM;
 	enter_members(report);
 	if (find_above(report))
@@ -421,4 +418,13 @@ int report__make_family(struct report *report)
 	if (plant_family(report) || plant_lines(report))
 		return -ENOMEM;
 	return make_lanes(report, keys, kinds);
+}
+
+int report__make_family(struct report *report)
+{
+	autofree struct key *keys = reallocarray(NULL, total(report), sizeof(*keys));
+
+	report->members = reallocarray(NULL, total(report), sizeof(*report->members));
+	report->order = reallocarray(NULL, total(report), sizeof(*report->order));
+	return keys ? make_family(report, keys) : -ENOMEM;
 }

@@ -98,6 +98,7 @@ struct control_query report__events_query(const struct report *report)
 		.head = { CONTROL_VERSION, CONTROL_EVENTS, sizeof(struct control_query) },
 		.since = since > CLOCK_SLACK ? since - CLOCK_SLACK : 0,
 		.tree = report->incident.tree,
+		.types = 1U << EVENT_TREE_TRACKED | 1U << EVENT_PROCESS_EXECUTED,
 	};
 }
 
