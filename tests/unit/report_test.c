@@ -508,6 +508,30 @@ Test(report, any_span_has_an_axis)
 	}
 }
 
+/* A broken store's times are no reason to draw for ever. */
+Test(report, absurd_times_have_an_axis_too)
+{
+	static const uint64_t times[] = { 0, 1, BORN, UINT64_MAX / 2, UINT64_MAX - 1, UINT64_MAX };
+	const size_t count_of = sizeof(times) / sizeof(*times);
+
+	for (size_t i = 0; i < count_of * count_of * count_of; i++) {
+		autoreport struct report report = begin(1);
+		struct control_survivor_row row = survivor(2, ident(1), "sh");
+		autofree char *html = NULL, *dot = NULL;
+
+		report.incident.who.start = times[i % count_of];
+		report.incident.died = times[i / count_of % count_of];
+		row.gone = row.first.at = times[i / count_of / count_of];
+		row.who.start = row.gone - 1;
+		take(&report, &row);
+		cr_assert_eq(report__finish(&report), 0);
+		html = render(&report, report__write_html);
+		dot = render(&report, report__write_dot);
+		cr_expect_leq(count(html, "class=\"tick\""), 7, "%zu", i);
+		cr_expect(strstr(dot, "m0 -> m1"));
+	}
+}
+
 /* ---- what a process calls itself */
 
 #define HOSTILE                                                                            \

@@ -128,19 +128,25 @@ static void put_use(const struct drawing *drawing, const char *mark, const char 
 	fprintf(drawing->to, " y=\"%d\"/>\n", y);
 }
 
+/* On one side of the death: round distances from it. */
+static void put_ticks(const struct drawing *drawing, uint64_t span, uint32_t most, bool before)
+{
+	uint64_t died = drawing->report->incident.died;
+	uint64_t step = step_of(span, most);
+
+	for (uint64_t i = 1; i <= span / step; i++)
+		put_tick(drawing, before ? died - i * step : died + i * step, i * step);
+}
+
 static void put_axis(const struct drawing *drawing)
 {
 	const struct report *report = drawing->report;
 	uint64_t died = report->incident.died;
 	uint64_t before = died - report->begin, after = report->end - died;
-	uint64_t step = step_of(before, 3);
 	uint32_t middle = (LEFT_TO + RIGHT_FROM) / 2;
 
-	for (uint64_t distance = step; distance <= before; distance += step)
-		put_tick(drawing, died - distance, distance);
-	step = step_of(after, 4);
-	for (uint64_t distance = step; distance <= after; distance += step)
-		put_tick(drawing, died + distance, distance);
+	put_ticks(drawing, before, 3, true);
+	put_ticks(drawing, after, 4, false);
 	fputs("<rect class=\"death\"", drawing->to);
 	put_percent(drawing, "x", LEFT_TO);
 	put_percent(drawing, "width", RIGHT_FROM - LEFT_TO);
