@@ -77,7 +77,9 @@ static void put_style(FILE *to)
 	      "@media (max-width:600px){main{padding:.5rem}section,header{padding:.8rem}"
 	      "dl{grid-template-columns:max-content 1fr;gap:.25rem .7rem}"
 	      ".tree ul{padding-left:.55rem;margin-left:.2rem}"
-	      "td,th{padding-right:.5rem}td.who{min-width:0}td.at{white-space:normal}}\n",
+	      "thead{display:none}tr{display:block;padding:.25rem 0;"
+	      "border-bottom:1px solid var(--line)}td{display:inline;border:0;padding:0 .5rem 0 0}"
+	      "td:last-child{display:block}}\n",
 	      to);
 	for (size_t i = 0; i < LOOKS; i++)
 		fprintf(to, ".%s{color:%s}", looks[i].name, looks[i].light);
