@@ -192,13 +192,13 @@ static void finish_trees(struct link *link, uint64_t now)
 }
 
 /* An answer that does not fit into the daemon's queue is asked for by halves. */
-static void finish_incidents(struct link *link, int32_t status, uint64_t now)
+static bool halve(struct link *link, enum question question, int32_t status, uint64_t now)
 {
-	if (status == -EMSGSIZE && link->limit > 1) {
-		link->limit /= 2;
-		link->due[QUESTION_INCIDENTS] = now;
-	}
-	incidents__settle(&link->incidents);
+	if (question != QUESTION_INCIDENTS || status != -EMSGSIZE || link->limit <= 1)
+		return false;
+	link->limit /= 2;
+	link->due[question] = now;
+	return true;
 }
 
 static void take_end(struct link *link, const struct control_end *end, uint64_t now)
@@ -213,14 +213,14 @@ static void take_end(struct link *link, const struct control_end *end, uint64_t 
 
 	link->question = QUESTIONS;
 	link->due[question] = now + (cost > pause[question] ? cost : pause[question]);
-	if (end->status && *end->text)
+	if (!halve(link, question, end->status, now) && end->status && *end->text)
 		complain("%s", end->text);
 	if (question == QUESTION_STATS)
 		numbers__finish(&link->numbers, &link->next, now);
 	else if (question == QUESTION_TREES)
 		finish_trees(link, now);
 	else
-		finish_incidents(link, question == QUESTION_INCIDENTS ? end->status : 0, now);
+		incidents__settle(&link->incidents);
 }
 
 static void take_answer(struct link *link, const union row *row, uint64_t now)
