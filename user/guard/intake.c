@@ -104,9 +104,9 @@ void intake__death(struct guard *guard, const struct death *death)
 	uint32_t id;
 	bool recorded = root_of || (proc && proc->flags & MEMBER_ANY), acted = false;
 
-	if (!proc && (!root_of || root_of->incident || root_of->released))
+	if (!tree || (!proc && (tree->incident || tree->released)))
 		return; /* told already */
-	image = image__ref(proc ? proc->image : root_of->image);
+	image = image__ref(proc ? proc->image : tree->image);
 	id = tree->id;
 	if (proc)
 		ender__gone(guard, proc, death);
