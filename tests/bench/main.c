@@ -21,12 +21,13 @@
 static volatile sig_atomic_t stop_signal;
 
 static const char usage[] =
-	"usage: bench kill|hooks|rules|store|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
+	"usage: bench kill|hooks|rules|store|recorder|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
 	"\n"
 	"kill    from a root's kill to the end of the last of its family, beside the kernel's own ways\n"
 	"hooks   what the programs add to processes that nobody watches\n"
 	"rules   what many rules add to them, and how long a reload takes\n"
 	"store   what a recorder takes in, and how soon the store answers\n"
+	"recorder  whether the guard's signals wait for it\n"
 	"\n"
 	"  --events N      so many in the store (1000000)\n"
 	"  --rounds N      the same number for everything (by default fewer for large families)\n"
@@ -267,6 +268,8 @@ static int run(const char *what, const struct settings *settings)
 		err = bench__rules(settings);
 	if (!err && (all || strcmp(what, "store") == 0))
 		err = bench__store(settings);
+	if (!err && (all || strcmp(what, "recorder") == 0))
+		err = bench__recorder(settings);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -286,7 +289,8 @@ int main(int argc, char **argv)
 	}
 	what = argv[optind];
 	if (strcmp(what, "all") != 0 && strcmp(what, "kill") != 0 && strcmp(what, "hooks") != 0 &&
-	    strcmp(what, "rules") != 0 && strcmp(what, "store") != 0) {
+	    strcmp(what, "rules") != 0 && strcmp(what, "store") != 0 &&
+	    strcmp(what, "recorder") != 0) {
 		fputs(usage, stderr);
 		return 2;
 	}
