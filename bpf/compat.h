@@ -14,6 +14,7 @@ extern int bpf_send_signal_task(struct task_struct *task, int sig, enum pid_type
 				__u64 value) __ksym __weak;
 /* 6.2 */
 extern struct task_struct *bpf_task_acquire(struct task_struct *task) __ksym __weak;
+extern struct task_struct *bpf_task_from_pid(s32 pid) __ksym __weak;
 extern void bpf_task_release(struct task_struct *task) __ksym __weak;
 
 /* 6.16: sched_process_exit got a tracepoint of its own, whose second argument says whether this

@@ -17,10 +17,8 @@ static __always_inline void fill_sender(struct death *death, void *map)
 		death->sender = noted->other;
 }
 
-static __always_inline void fill_death(struct death *death, struct task_struct *task,
-				       const struct ident *who)
+static __always_inline void fill_death(struct death *death, struct task_struct *task)
 {
-	death->who = *who;
 	death->parent = ident_of(task->group_leader->real_parent);
 	death->at = bpf_ktime_get_boot_ns();
 	death->exit_code = exit_code_of(task);
@@ -40,65 +38,135 @@ static __always_inline bool may_count(__u16 flags, __u16 on, __u32 exit_code)
 	return exit_code & 0x7f || on & (1 << CAUSE_ERROR | 1 << CAUSE_EXIT);
 }
 
-/* No member: told when a signal ended it, and who sent that. */
-static __always_inline int tell_stranger(struct task_struct *task, const struct ident *who)
+/* No member: told when a signal ended it, and who sent that. record: one for both, the stack has
+ * room for no more. */
+static __always_inline int tell_stranger(struct task_struct *task, struct record_exit *record)
 {
-	struct record_exit record = {};
+	struct death *death = &record->death;
 
 	if (!(exit_code_of(task) & 0x7f))
 		return 0;
-	fill_death(&record.death, task, who);
-	fill_sender(&record.death, &strangers);
+	fill_death(death, task);
+	fill_sender(death, &strangers);
 	/* Of two last threads, or instances, the first tells; both do of one that nobody noted. */
-	if (record.death.sender.signal && bpf_map_delete_elem(&strangers, who))
+	if (death->sender.signal && bpf_map_delete_elem(&strangers, &death->who))
 		return 0;
 	count(COUNTER_STRANGERS);
-	fill_head(&record.head, RECORD_STRANGER, sizeof(record), who);
-	emit_aside(&record, sizeof(record));
+	fill_head(&record->head, RECORD_STRANGER, sizeof(*record), &death->who);
+	emit_aside(record, sizeof(*record));
 	return 0;
 }
 
-static __always_inline int take_out(const __u64 *ctx, struct task_struct *task)
+/* Until the guard has read it. */
+static __always_inline bool keep(const struct death *death)
+{
+	if (bpf_map_update_elem(&deaths, &death->who, death, BPF_ANY) == 0)
+		return true;
+	count(COUNTER_DEATHS_FULL);
+	return false;
+}
+
+static __always_inline void keep_end(struct death *death)
+{
+	if (death->flags & DEATH_KEPT && bpf_map_update_elem(&ends, &death->who, death, BPF_ANY)) {
+		death->flags &= ~DEATH_KEPT;
+		count(COUNTER_ENDS_FULL);
+	}
+}
+
+/* Out of its ring; whether a reflex runs in its tree, and what for. */
+static __always_inline void leave_kin(struct death *death, struct sweep *sweep)
+{
+	struct ident key = key_of(&death->who, KIN_MEMBER);
+	struct kin *own = bpf_map_lookup_elem(&kin, &key);
+	struct kin *members = members_of(&death->tree);
+
+	if (own)
+		death->struck = own->struck;
+	kin_drop(&key);
+	if (members)
+		sweep->top = members->top;
+	if (sweep->top.pid)
+		death->flags |= DEATH_KEPT;
+}
+
+static __always_inline int take_out(const __u64 *ctx, struct task_struct *task, bool reflex)
 {
 	struct record_exit record = {};
+	struct death *death = &record.death;
+	struct sweep sweep = {};
 	struct member *member;
-	struct ident who;
+	bool kept = true, answered = false;
 	__u16 flags, on;
 
 	if (!is_last_thread(ctx, task))
 		return 0;
-	who = ident_of(task);
-	member = bpf_map_lookup_elem(&members, &who);
+	death->who = ident_of(task);
+	member = bpf_map_lookup_elem(&members, &death->who);
 	if (!member)
-		return tell_stranger(task, &who);
+		return tell_stranger(task, &record);
 	flags = member->flags;
 	on = member->on;
-	if (bpf_map_delete_elem(&members, &who))
+	death->tree = member->tree;
+	death->forker = member->parent;
+	if (bpf_map_delete_elem(&members, &death->who))
 		return 0; /* another last thread was first, or the other instance */
-	fill_death(&record.death, task, &who);
-	fill_sender(&record.death, &senders);
-	bpf_map_delete_elem(&senders, &who);
-	record.death.root = bpf_map_lookup_elem(&trees, &who) != NULL;
-	if (record.death.root || may_count(flags, on, record.death.exit_code)) {
-		if (bpf_map_update_elem(&deaths, &who, &record.death, BPF_ANY))
-			count(COUNTER_DEATHS_FULL);
+	fill_death(death, task);
+	fill_sender(death, &senders);
+	bpf_map_delete_elem(&senders, &death->who);
+	death->root = bpf_map_lookup_elem(&trees, &death->who) != NULL;
+	if (reflex)
+		leave_kin(death, &sweep);
+	if (reflex && death->root && !sweep.top.pid)
+		answered = is_asked_by(&sweep, death);
+	if (answered)
+		death->flags |= DEATH_REFLEX;
+	if (reflex)
+		keep_end(death);
+	if (death->root || may_count(flags, on, death->exit_code))
+		kept = keep(death);
+	if (answered && !kept) { /* nobody could tell of it */
+		death->flags &= ~DEATH_REFLEX;
+		answered = false;
+		count(COUNTER_REFLEX_LEFT);
 	}
-	count(record.death.root ? COUNTER_DEATHS : COUNTER_EXITS);
-	fill_head(&record.head, RECORD_EXIT, sizeof(record), &who);
+	if (answered)
+		condemn(&sweep);
+	count(death->root ? COUNTER_DEATHS : COUNTER_EXITS);
+	fill_head(&record.head, RECORD_EXIT, sizeof(record), &death->who);
+	/* Before those of the ones that it leaves behind. */
 	emit(&record, sizeof(record), RECORD_EXIT);
+	if (answered) {
+		count(COUNTER_REFLEXES);
+		sweep_all(&sweep);
+	} else if (reflex && death->flags & DEATH_KEPT) {
+		pass_on(&sweep);
+	}
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	return take_out(ctx, task);
+	return take_out(ctx, task, false);
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit_again, struct task_struct *task)
 {
-	return take_out(ctx, task);
+	return take_out(ctx, task, false);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(kin_exit, struct task_struct *task)
+{
+	return take_out(ctx, task, true);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(kin_exit_again, struct task_struct *task)
+{
+	return take_out(ctx, task, true);
 }
 
 #endif

@@ -155,8 +155,8 @@ static __always_inline bool is_asked_for(struct exec_scratch *scratch)
 /* A root until the guard has matched it whole: whatever it forks from now on is followed, and its
  * death is kept. The image before the tree, the tree before the entry: whoever reads the maps finds
  * each with what explains it. A member becomes the root of a tree inside its own. */
-static __always_inline bool make_root(struct exec_scratch *scratch, const struct ident *who,
-				      const struct member *member)
+static __always_inline bool make_root(struct exec_scratch *scratch, struct ident *who,
+				      const struct member *member, bool reflex)
 {
 	struct record_exec *record = &scratch->record;
 	struct tree_value tree = { .flags = TREE_PROVISIONAL | TREE_RULE };
@@ -176,8 +176,13 @@ static __always_inline bool make_root(struct exec_scratch *scratch, const struct
 	if (bpf_map_update_elem(&trees, who, &tree, BPF_NOEXIST))
 		goto full;
 	record->tree = *who;
-	if (bpf_map_update_elem(&members, who, &entry, member ? BPF_EXIST : BPF_NOEXIST) == 0)
+	if (bpf_map_update_elem(&members, who, &entry, member ? BPF_EXIST : BPF_NOEXIST) == 0) {
+		if (reflex) {
+			kin_place_tree(who, &tree.outer);
+			kin_place_member(who, who);
+		}
 		return true;
+	}
 	bpf_map_delete_elem(&trees, who);
 full:
 	bpf_map_delete_elem(&images, who);
@@ -216,7 +221,7 @@ static __always_inline bool was_told(const struct ident *who, struct task_struct
 	return false;
 }
 
-static __always_inline int name_exec(struct task_struct *task)
+static __always_inline int name_exec(struct task_struct *task, bool reflex)
 {
 	struct ident who = ident_of(task);
 	struct exec_scratch *scratch;
@@ -249,7 +254,7 @@ static __always_inline int name_exec(struct task_struct *task)
 		     holds */
 		bpf_map_update_elem(&images, &who, &record->image, BPF_ANY);
 	else if (record->provisional)
-		record->provisional = make_root(scratch, &who, member);
+		record->provisional = make_root(scratch, &who, member, reflex);
 	if (!member && !record->provisional)
 		return 0;
 	send_exec(record, &who);
@@ -259,13 +264,25 @@ static __always_inline int name_exec(struct task_struct *task)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	return name_exec(task);
+	return name_exec(task, false);
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_again, struct task_struct *task)
 {
-	return name_exec(task);
+	return name_exec(task, false);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(kin_exec, struct task_struct *task)
+{
+	return name_exec(task, true);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(kin_exec_again, struct task_struct *task)
+{
+	return name_exec(task, true);
 }
 
 #endif

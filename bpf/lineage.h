@@ -82,7 +82,19 @@ static __always_inline bool is_condemned(const struct member *member, __u32 uid)
 	return *owner == 0 || *owner == uid;
 }
 
-static __always_inline int follow_fork(struct task_struct *parent, struct task_struct *child)
+/* When a newborn was struck, for one whose record the guard does not get. */
+static __always_inline void note_struck(const struct ident *who)
+{
+	struct ident key = key_of(who, KIN_MEMBER);
+	struct kin *own = bpf_map_lookup_elem(&kin, &key);
+
+	if (own)
+		own->struck = bpf_ktime_get_boot_ns();
+}
+
+/* reflex: it stands in its tree's ring before the mark is read, as it stands in the map. */
+static __always_inline int follow_fork(struct task_struct *parent, struct task_struct *child,
+				       bool reflex)
 {
 	struct record_fork record = {};
 	struct member entry = {};
@@ -101,7 +113,11 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 		return 0;
 	if (entered < 0)
 		count(COUNTER_MEMBERS_FULL);
+	if (reflex && entered > 0)
+		kin_place_member(&who, &entry.tree);
 	record.struck = is_condemned(&entry, child->cred->uid.val) && strike(child);
+	if (reflex && record.struck)
+		note_struck(&who);
 	record.parent = mother;
 	record.tree = entry.tree;
 	record.flags = entry.flags;
@@ -114,13 +130,25 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	return follow_fork(parent, child);
+	return follow_fork(parent, child, false);
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *child)
 {
-	return follow_fork(parent, child);
+	return follow_fork(parent, child, false);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(kin_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return follow_fork(parent, child, true);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(kin_fork_again, struct task_struct *parent, struct task_struct *child)
+{
+	return follow_fork(parent, child, true);
 }
 
 /* Where the kernel has no bpf_send_signal_task but lets a program change a return value: the

@@ -66,6 +66,24 @@ struct {
 	__type(value, struct image_value);
 } images SEC(".maps");
 
+/* The lists of the reflex, and what became of those whom it has ended: see kin.h and reflex.h. Only
+ * where it is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, struct kin);
+} kin SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct ident);
+	__type(value, struct death);
+} ends SEC(".maps");
+
 /* What the paths of the rules' programs begin with. Not pinned: each guard brings its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -13,7 +13,7 @@
 #endif
 
 /* Raised with every change of a pinned map's key or value. */
-#define ORPHAND_LAYOUT 3
+#define ORPHAND_LAYOUT 4
 
 #define COMM_LEN 16
 #define NAME_LEN 64
@@ -123,7 +123,13 @@ struct image_value {
 	char args[ARGS_LEN];
 };
 
-/* Map "deaths". Key: the dead. Stands from before the event about it until the guard is done. */
+enum death_flags {
+	DEATH_REFLEX = 1 << 0, /* of a root: who outlives it is signalled by the kernel side */
+	DEATH_KEPT = 1 << 1,   /* in "ends": of one who outlived such a root */
+};
+
+/* Map "deaths". Key: the dead. Stands from before the event about it until the guard is done.
+ * Likewise map "ends", of those who outlived a root that the reflex has answered. */
 struct death {
 	struct ident who;
 	struct ident parent; /* at its death */
@@ -136,9 +142,66 @@ struct death {
 	__u32 root;   /* it was a tree's root */
 	__u64 cgroup; /* id of its group in the unified hierarchy */
 	__u32 sid;    /* its session */
-	__u32 zero;
+	__u32 flags;  /* enum death_flags */
 	struct sender sender;
 	char comm[COMM_LEN];
+	struct ident tree;   /* its innermost */
+	struct ident forker; /* who forked it */
+	__u64 struck;	     /* when the reflex signalled it, 0: it did not */
+};
+
+/* Who may be signalled in the kernel when this tree's root dies. */
+struct reflex {
+	__u32 owner; /* whose processes; 0: anybody's */
+	__u32 limit; /* of survivors, past which the guard decides */
+	__u16 wants; /* bits: 1 << enum cause_kind; 0: no reflex */
+	__u16 zero[3];
+};
+
+/* How many incidents the reflex and the guard have had, by minutes of the boottime. */
+struct reflex_minutes {
+	__u64 now;
+	__u32 count;  /* in it */
+	__u32 before; /* in the one before it */
+};
+
+/* What stands in a list, or holds one: told apart by the key's ident.zero. */
+enum kin_kind {
+	KIN_MEMBER = 0, /* a member, in the list of its innermost tree */
+	KIN_MEMBERS,	/* a tree's list of members */
+	KIN_TREE,	/* a tree, in the list of the one outside it */
+	KIN_TREES,	/* a tree's list of those directly inside it */
+};
+
+/* Map "kin": rings of members, so that a tree's are found at the tree's own cost. */
+struct kin {
+	struct ident self;
+	struct ident list; /* whose ring it is in; a list is in its own; pid 0: in none */
+	struct ident prev;
+	struct ident next;
+	__u64 struck; /* of a member: when the reflex signalled it */
+	/* of KIN_MEMBERS: */
+	__u32 count;
+	__u32 pid_ns;	  /* that the dead root lived in */
+	struct ident top; /* while it is swept: whose root died */
+	struct reflex reflex;
+};
+
+/* What the guard asks of the program "tend". */
+enum tend_op {
+	TEND_MEMBER = 1, /* who's entry has changed, and its place in the lists follows */
+	TEND_TREE,	 /* who is a root, its tree inside that of outer (pid 0: none) */
+	TEND_REFLEX,	 /* the reflex of who's tree is that */
+	TEND_PARDON,	 /* who's tree is condemned no more */
+	TEND_DROP,	 /* who's tree is no more */
+};
+
+struct tend {
+	__u32 op; /* enum tend_op */
+	__u32 zero;
+	struct ident who;
+	struct ident outer;
+	struct reflex reflex;
 };
 
 enum record_type {
@@ -234,6 +297,12 @@ enum counter {
 	COUNTER_ARGS_UNREAD,
 	COUNTER_STRANGERS,	/* ends of strangers by a signal */
 	COUNTER_STRANGERS_LOST, /* records about such ends, and senders: the ring was half full */
+	COUNTER_REFLEXES,      /* deaths of roots that the reflex answered */
+	COUNTER_REFLEX_STRUCK, /* members it signalled */
+	COUNTER_REFLEX_FAILED, /* signals of it that the kernel refused */
+	COUNTER_REFLEX_LEFT,   /* deaths that asked, left to the guard */
+	COUNTER_KIN_LOST,      /* members that could not be put in their tree's list */
+	COUNTER_ENDS_FULL,
 	COUNTERS,
 };
 
@@ -279,13 +348,16 @@ RECORD_SIZE(member, 48);
 RECORD_SIZE(policy, 16);
 RECORD_SIZE(tree_value, 248);
 RECORD_SIZE(image_value, 1320);
-RECORD_SIZE(death, 152);
+RECORD_SIZE(death, 192);
+RECORD_SIZE(reflex, 16);
+RECORD_SIZE(kin, 112);
+RECORD_SIZE(tend, 56);
 RECORD_SIZE(state_value, 152);
 RECORD_SIZE(record, 32);
 RECORD_SIZE(record_fork, 80);
 RECORD_SIZE(record_exec, 1400);
 RECORD_SIZE(prefix_key, 260);
-RECORD_SIZE(record_exit, 184);
+RECORD_SIZE(record_exit, 224);
 RECORD_SIZE(ancestor, 40);
 RECORD_SIZE(record_sender, 2000);
 RECORD_SIZE(task_row, 72);

@@ -90,7 +90,7 @@ Test(restart, finds_who_was_born_meanwhile)
 
 static void die_while_away(void (*leave)(struct rig *rig))
 {
-	autorig struct rig *rig = rig__start();
+	autorig struct rig *rig = rig__start(.no_reflex = true);
 	pid_t root = rig__run(
 		rig, ON_KILL,
 		"fork 2 { fork { as stray sleep } setsid as stray sleep } name victim as root sleep");

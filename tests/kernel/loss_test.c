@@ -23,7 +23,7 @@ static void see_loss_told(struct rig *rig)
 
 static void die_unseen(const struct policy *policy, const char *breeders)
 {
-	autorig struct rig *rig = rig__start(.ring = SMALL);
+	autorig struct rig *rig = rig__start(.ring = SMALL, .no_reflex = true);
 	const struct incident *incident;
 	pid_t root;
 

@@ -65,7 +65,7 @@ Test(restart, a_killed_guards_tree_is_followed_on)
 
 Test(restart, a_death_meanwhile_is_told_as_it_was_and_once)
 {
-	autorig struct rig *rig = rig__start();
+	autorig struct rig *rig = rig__start(.no_reflex = true);
 	pid_t root = rig__run(rig, ON_KILL,
 			      "fork 3 { setsid as stray sleep } name victim as root sleep");
 	const struct incident *incident;
@@ -322,7 +322,7 @@ Test(restart, an_upgrade_runs_its_own_programs_and_keeps_the_trees)
 
 Test(restart, a_halted_guard_makes_up_for_it)
 {
-	autorig struct rig *rig = rig__start();
+	autorig struct rig *rig = rig__start(.no_reflex = true);
 	pid_t root = rig__run(rig, ON_KILL, "fork 3 { as stray sleep } as root sleep");
 	const struct band *strays = rig__meet(rig, "stray", 3);
 

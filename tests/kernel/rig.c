@@ -95,6 +95,8 @@ static void write_config(const struct rig *rig, const struct rig_options *option
 		cr_assert_fail("%s: %s", rig->config, strerror(errno));
 	fprintf(file, "daemon:\n  runtime_dir: %s/run\n  state_dir: %s/state\n  pin_dir: %s\n",
 		rig->folder, rig->folder, rig->pins);
+	if (options->no_reflex)
+		fputs("  reflex: off\n", file);
 	fprintf(file, "limits:\n  processes: %u\n  trees: %u\n  ring: %s\n  stuck: %s\n",
 		options->processes ? options->processes : 16384,
 		options->trees ? options->trees : 1024, options->ring ? options->ring : "1M",

@@ -34,8 +34,9 @@ struct rig_options {
 	const char *argument[4]; /* further arguments */
 	const char *ring, *stuck;
 	unsigned processes, trees;
-	bool bare;     /* no daemon: a test of the actors themselves */
-	unsigned life; /* seconds that an actor may live, 0: 60 */
+	bool no_reflex; /* the guard does all */
+	bool bare;	/* no daemon: a test of the actors themselves */
+	unsigned life;	/* seconds that an actor may live, 0: 60 */
 };
 
 /* rig__start(.ring = "4K"); ready when the control socket answers. */

@@ -481,6 +481,12 @@ static const char *const counter_names[COUNTERS] = {
 	[COUNTER_ARGS_UNREAD] = "args_unread",
 	[COUNTER_STRANGERS] = "strangers_ended",
 	[COUNTER_STRANGERS_LOST] = "strangers_lost",
+	[COUNTER_REFLEXES] = "reflexes",
+	[COUNTER_REFLEX_STRUCK] = "reflex_signals",
+	[COUNTER_REFLEX_FAILED] = "reflex_signals_failed",
+	[COUNTER_REFLEX_LEFT] = "reflexes_left",
+	[COUNTER_KIN_LOST] = "members_unlisted",
+	[COUNTER_ENDS_FULL] = "ends_full",
 };
 
 static void answer_stats(struct client *client)

@@ -7,6 +7,7 @@
 #include "guard/announce.h"
 #include "guard/brake.h"
 #include "guard/ender.h"
+#include "guard/reflex.h"
 #include "model/rules.h"
 
 #define MINUTE (60 * NS_PER_SEC)
@@ -20,6 +21,7 @@ static void set(struct guard *guard, bool open, const char *why)
 {
 	guard->state.disarmed = open;
 	text__copy(guard->state.why, sizeof(guard->state.why), why);
+	reflex__arm(guard);
 	if (kernel__put_state(guard->kernel, &guard->state))
 		log_warn("the brake could not be noted: a restart will find it closed");
 }
@@ -68,10 +70,15 @@ static void hold_back(struct guard *guard, struct incident *incident, const char
 		 incident->owner, why);
 }
 
+uint32_t brake__limit(const struct guard *guard, const struct tree *tree)
+{
+	return tree->rule && tree->rule->limit ? tree->rule->limit
+					       : guard->config.survivors_per_incident;
+}
+
 void brake__look(struct guard *guard, struct incident *incident, uint32_t survivors)
 {
-	const struct rule *rule = incident->tree->rule;
-	uint32_t limit = rule && rule->limit ? rule->limit : guard->config.survivors_per_incident;
+	uint32_t limit = brake__limit(guard, incident->tree);
 	char why[MATCHED_LEN];
 
 	if (survivors > limit) {

@@ -8,6 +8,9 @@
 
 bool brake__is_open(const struct guard *guard);
 
+/* So many survivors one death in that tree may leave. */
+uint32_t brake__limit(const struct guard *guard, const struct tree *tree);
+
 /* Opens it when this incident, with so many survivors, is one too many. */
 void brake__look(struct guard *guard, struct incident *incident, uint32_t survivors);
 

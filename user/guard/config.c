@@ -20,6 +20,7 @@
 enum kind {
 	KIND_PATH,
 	KIND_BOOL,
+	KIND_SWITCH,
 	KIND_COUNT,
 	KIND_RING,
 	KIND_BYTES,
@@ -44,6 +45,7 @@ static const struct key {
 	{ "daemon", "state_dir", KIND_PATH, offsetof(struct config, state_dir), 0, 0 },
 	{ "daemon", "pin_dir", KIND_PATH, offsetof(struct config, pin_dir), 0, 0 },
 	{ "daemon", "observe", KIND_BOOL, offsetof(struct config, observe), 0, 0 },
+	{ "daemon", "reflex", KIND_SWITCH, offsetof(struct config, reflex), 0, 0 },
 	{ "limits", "processes", KIND_COUNT, offsetof(struct config, processes), 16, 4194304 },
 	{ "limits", "trees", KIND_COUNT, offsetof(struct config, trees), 1, 1048576 },
 	{ "limits", "ring", KIND_RING, offsetof(struct config, ring), 4096, 1 << 30 },
@@ -71,6 +73,7 @@ struct config config__default(void)
 		.runtime_dir = "/run/orphand",
 		.state_dir = "/var/lib/orphand",
 		.pin_dir = "/sys/fs/bpf/orphand",
+		.reflex = true,
 		.processes = 262144,
 		.trees = 65536,
 		.ring = 8 << 20,
@@ -290,6 +293,8 @@ static int set_value(struct reader *reader, yaml_node_t *node, const struct key 
 		return set_path(reader, node, text, to);
 	case KIND_BOOL:
 		return set_bool(reader, node, text, to);
+	case KIND_SWITCH:
+		return reader__switch(reader, node, key->name, text, to);
 	case KIND_DURATION:
 		return set_duration(reader, node, key, text, to);
 	case KIND_EVENTS:

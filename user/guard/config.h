@@ -22,6 +22,7 @@ struct config {
 	char state_dir[CONFIG_PATH_LEN];
 	char pin_dir[CONFIG_PATH_LEN];
 	bool observe;
+	bool reflex; /* survivors are signalled in the kernel, where it can */
 	uint32_t processes;
 	uint32_t trees;
 	uint32_t ring;	/* bytes, a power of 2 */

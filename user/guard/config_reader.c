@@ -112,6 +112,16 @@ int reader__unknown(struct reader *reader, int key, const char *where, const cha
 				*near ? "'?" : "");
 }
 
+int reader__switch(struct reader *reader, yaml_node_t *node, const char *key, const char *text,
+		   bool *on)
+{
+	*on = strcmp(text, "on") == 0;
+	if (*on || strcmp(text, "off") == 0)
+		return 0;
+	return reader__complain(reader, node->start_mark, "%s is on or off, not '%.60s'", key,
+				text);
+}
+
 /* A scalar's text; complains of one that has more behind a NUL, which would go unseen. */
 const char *reader__word(struct reader *reader, yaml_node_t *node)
 {

@@ -42,6 +42,10 @@ const char *reader__key(struct reader *reader, yaml_node_t *map, yaml_node_pair_
 
 bool has_control(const char *text);
 
+/* on or off. 0, or -EINVAL having complained. */
+int reader__switch(struct reader *reader, yaml_node_t *node, const char *key, const char *text,
+		   bool *on);
+
 /* The rules of a list (config_rules.c), added to the config's. 0, -EINVAL having complained, or
  * -ENOMEM. */
 int reader__rules(struct reader *reader, yaml_node_t *list);

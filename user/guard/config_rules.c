@@ -164,8 +164,8 @@ static int read_on(struct reader *reader, yaml_node_t *node, struct rule *rule)
 	return err;
 }
 
-static const char *const rule_keys[] = { "name",   "match", "on",    "scope",
-					 "signal", "grace", "spare", "limit" };
+static const char *const rule_keys[] = { "name",  "match", "on",    "scope", "signal",
+					 "grace", "spare", "limit", "reflex" };
 #define RULE_KEYS (sizeof(rule_keys) / sizeof(*rule_keys))
 
 static int set_name(struct reader *reader, yaml_node_t *node, const char *text, struct rule *rule)
@@ -221,6 +221,8 @@ static int read_rule_text(struct reader *reader, yaml_node_t *node, const char *
 	}
 	if (strcmp(key, "limit") == 0)
 		return set_limit(reader, node, text, rule);
+	if (strcmp(key, "reflex") == 0)
+		return reader__switch(reader, node, key, text, &rule->reflex);
 	signal = signal__parse(text);
 	if (signal < 0)
 		return reader__complain(reader, node->start_mark,

@@ -61,6 +61,21 @@ static void tell_signal(struct guard *guard, const struct fate *fate, int signal
 	event->signal = (uint32_t)signal;
 }
 
+static bool has_reflex(const struct incident *incident)
+{
+	return incident->death.flags & DEATH_REFLEX;
+}
+
+/* What the kernel side did by itself before the guard came to it. */
+static bool note_struck(struct guard *guard, struct fate *fate, uint64_t at)
+{
+	if (!at || fate->first.at)
+		return false;
+	fate__signalled(fate, SIGKILL, at, BY_KERNEL);
+	tell_signal(guard, fate, SIGKILL, at);
+	return true;
+}
+
 /* ---- one survivor */
 
 static void drop_pidfd(struct fate *fate)
@@ -89,14 +104,31 @@ static void strike_fate(struct guard *guard, struct fate *fate, int signal)
 	tell_signal(guard, fate, signal, at);
 }
 
+/* One whom the reflex has signalled. */
+static bool add_struck(struct sweep *sweep, struct proc *proc)
+{
+	uint64_t at = has_reflex(sweep->incident) ? kernel__struck(sweep->guard->kernel, proc->id)
+						  : 0;
+	struct fate *fate = at ? incident__add(sweep->incident, proc) : NULL;
+
+	if (fate)
+		fate__signalled(fate, SIGKILL, at, BY_KERNEL);
+	return at;
+}
+
 static void strike_first(void *context, struct proc *proc)
 {
 	struct sweep *sweep = context;
 	struct incident *incident = sweep->incident;
-	const char *spared = strike__spared(sweep->guard, proc, incident->tree, incident->owner);
-	uint64_t at = clock__boottime();
+	const char *spared;
+	uint64_t at;
 	struct fate *fate;
 	int pidfd = -1, err = 0;
+
+	if (add_struck(sweep, proc))
+		return;
+	spared = strike__spared(sweep->guard, proc, incident->tree, incident->owner);
+	at = clock__boottime();
 
 	if (!spared)
 		err = strike__send(sweep->guard, proc->id, sweep->signal, &pidfd,
@@ -123,10 +155,13 @@ static void strike_first(void *context, struct proc *proc)
 static void observe_one(void *context, struct proc *proc)
 {
 	struct sweep *sweep = context;
-	const char *spared =
-		strike__spared(sweep->guard, proc, sweep->incident->tree, sweep->incident->owner);
-	struct fate *fate = incident__add(sweep->incident, proc);
+	const char *spared;
+	struct fate *fate;
 
+	if (add_struck(sweep, proc))
+		return;
+	spared = strike__spared(sweep->guard, proc, sweep->incident->tree, sweep->incident->owner);
+	fate = incident__add(sweep->incident, proc);
 	if (!fate)
 		return;
 	if (spared)
@@ -234,13 +269,36 @@ static void tell_stuck(struct guard *guard, struct incident *incident)
 
 static void go_on(struct guard *guard, struct incident *incident, uint64_t now)
 {
-	if (!incident->hard && !incident->braked)
+	bool held = incident->braked || incident->observed;
+
+	if (!incident->hard && !held)
 		end_grace(guard, incident, now);
-	if (!incident->braked)
+	if (!held)
 		kill_again(guard, incident);
 	if (now - incident->hard_since > guard->config.stuck)
 		tell_stuck(guard, incident);
 	incident->due = now + (incident->closed ? 10 * AGAIN : AGAIN);
+}
+
+static void pardon_one(void *context, struct proc *proc)
+{
+	struct guard *guard = context;
+	struct member member;
+
+	if (kernel__member(guard->kernel, proc->id, &member) || !(member.flags & MEMBER_DOOMED))
+		return;
+	member.flags &= (uint16_t)~MEMBER_DOOMED;
+	kernel__change(guard->kernel, proc->id, &member);
+}
+
+/* Newborns live from here on. */
+static void pardon_trees(struct guard *guard, struct incident *incident)
+{
+	struct tree *tree;
+
+	for (tree = incident->tree; tree; tree = tree__next(tree, incident->tree))
+		kernel__pardon(guard->kernel, tree->root);
+	tree__each(incident->tree, pardon_one, guard);
 }
 
 /* One timer for all: it stands at the earliest that is due, and not at all when nothing runs. */
@@ -368,8 +426,12 @@ static void look_at_brake(struct guard *guard, struct incident *incident, struct
 
 	if (incident->observed || incident->braked)
 		return;
+	if (has_reflex(incident))
+		return; /* it has asked already */
 	ender__each_survivor(incident, below, count_one, &survivors);
 	brake__look(guard, incident, survivors);
+	if (survivors)
+		kernel__count_incident(guard->kernel);
 	incident->braked |= brake__is_open(guard);
 }
 
@@ -379,6 +441,8 @@ static void run_course(struct guard *guard, struct incident *incident, struct pr
 
 	look_at_brake(guard, incident, below);
 	sparing__mark(guard, incident, below);
+	if ((incident->observed || incident->braked) && has_reflex(incident))
+		pardon_trees(guard, incident); /* condemned before it was so */
 	if (incident->observed || incident->braked)
 		ender__each_survivor(incident, below, observe_one, &sweep);
 	else
@@ -424,6 +488,18 @@ bool ender__is_covered(const struct proc *proc)
 	return false;
 }
 
+/* Whether its end was in the map, before what the ring still has of it. */
+static bool is_listed(const struct incident *incident, struct ident who)
+{
+	const struct fate *fate;
+
+	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
+		if (ident__equal(fate->who, who))
+			return true;
+	}
+	return false;
+}
+
 static void meet_in(struct guard *guard, struct incident *incident, struct proc *proc,
 		    uint64_t struck)
 {
@@ -434,6 +510,8 @@ static void meet_in(struct guard *guard, struct incident *incident, struct proc 
 		if (fate->incident == incident)
 			return;
 	}
+	if (incident->has_ended && is_listed(incident, proc->id))
+		return;
 	if (incident->observed || incident->braked)
 		return;
 	sparing__meet(guard, incident, proc);
@@ -465,6 +543,7 @@ void ender__gone(struct guard *guard, struct proc *proc, const struct death *dea
 		struct event *event;
 
 		drop_pidfd(fate);
+		note_struck(guard, fate, death->struck);
 		fate__end(fate, death);
 		event = tell(guard, EVENT_SURVIVOR_GONE, death->at, fate->incident, fate->image);
 		event->who = fate->who;
@@ -535,17 +614,6 @@ void ender__abandon(struct guard *guard, struct tree *tree)
 	ender__close_finished(guard);
 }
 
-static void pardon_one(void *context, struct proc *proc)
-{
-	struct guard *guard = context;
-	struct member member;
-
-	if (kernel__member(guard->kernel, proc->id, &member) || !(member.flags & MEMBER_DOOMED))
-		return;
-	member.flags &= (uint16_t)~MEMBER_DOOMED;
-	kernel__change(guard->kernel, proc->id, &member);
-}
-
 /* But for those whom SIGKILL has reached: their ends are yet to be seen. */
 static void let_survivors_be(struct incident *incident)
 {
@@ -556,16 +624,6 @@ static void let_survivors_be(struct incident *incident)
 			fate__settle(fate, SURVIVOR_SPARED, "the brake is open");
 		drop_pidfd(fate);
 	}
-}
-
-/* Newborns live from here on. */
-static void pardon_trees(struct guard *guard, struct incident *incident)
-{
-	struct tree *tree;
-
-	for (tree = incident->tree; tree; tree = tree__next(tree, incident->tree))
-		kernel__pardon(guard->kernel, tree->root);
-	tree__each(incident->tree, pardon_one, guard);
 }
 
 void ender__brake_all(struct guard *guard)

@@ -67,7 +67,9 @@ static bool root_died(struct guard *guard, struct tree *tree, const struct death
 	event->parent = death->parent;
 	event->exit_code = death->exit_code;
 	event->vpid = death->vpid;
-	if (covered || tree->incident || !policy__wants(tree->policy.on, cause__kind(death)))
+	if (covered || tree->incident)
+		return false;
+	if (!(death->flags & DEATH_REFLEX) && !policy__wants(tree->policy.on, cause__kind(death)))
 		return false;
 	ender__end_tree(guard, tree, death);
 	return true;
@@ -85,11 +87,13 @@ static void take_out(struct guard *guard, struct proc *proc, const struct death 
 	family__drop_proc(guard->family, proc);
 }
 
-/* Whether the daemon did it, as an incident tells. */
+/* Whether the daemon did it, or the reflex, as an incident tells. */
 static bool is_ours(const struct proc *proc, const struct death *death)
 {
 	const struct fate *fate = proc ? SLIST_FIRST(&proc->fates) : NULL;
 
+	if (death->struck)
+		return true;
 	return fate && fate->first.at && death->sender.who.pid == (uint32_t)getpid();
 }
 
@@ -120,6 +124,8 @@ void intake__death(struct guard *guard, const struct death *death)
 	}
 	if (recorded && !acted)
 		kernel__forget_death(guard->kernel, death->who);
+	if (death->flags & DEATH_KEPT)
+		kernel__forget_end(guard->kernel, death->who);
 	tracker__settle(guard, tree);
 	if (!ours)
 		coroner__member(guard, death, id, image);
@@ -151,7 +157,8 @@ void intake__end_unseen(struct guard *guard, struct proc *proc)
 		.pid_ns = proc->pid_ns,
 	};
 
-	if (kernel__death(guard->kernel, proc->id, &death))
+	if (kernel__death(guard->kernel, proc->id, &death) &&
+	    kernel__end(guard->kernel, proc->id, &death))
 		guess_cause(guard, proc, &death);
 	intake__death(guard, &death);
 }

@@ -173,7 +173,7 @@ static int pin_maps(struct kernel *kernel, const struct pinned_map *maps, size_t
 static bool is_attachable(const struct kernel *kernel, const struct bpf_program *program)
 {
 	return program != kernel->census && program != kernel->stack &&
-	       bpf_program__autoload(program);
+	       program != kernel->tends && bpf_program__autoload(program);
 }
 
 /* The new programs beside the old, each in a folder of its own; then the old are let go. In
@@ -245,16 +245,35 @@ struct pair {
 
 #define PAIRS 4
 
-static struct pair pair(const struct orphand_bpf *skel, size_t i)
+/* With the reflex the members' lists are kept, by programs that older kernels could not read. */
+static struct pair pair(const struct orphand_bpf *skel, bool reflex, size_t i)
 {
-	const struct pair pairs[PAIRS] = {
-		{ skel->progs.on_fork, skel->progs.on_fork_again },
-		{ skel->progs.on_exec, skel->progs.on_exec_again },
-		{ skel->progs.on_exit, skel->progs.on_exit_again },
-		{ skel->progs.on_signal, skel->progs.on_signal_again },
+	const struct pair pairs[2][PAIRS] = {
+		{ { skel->progs.on_signal, skel->progs.on_signal_again },
+		  { skel->progs.on_fork, skel->progs.on_fork_again },
+		  { skel->progs.on_exec, skel->progs.on_exec_again },
+		  { skel->progs.on_exit, skel->progs.on_exit_again } },
+		{ { skel->progs.on_signal, skel->progs.on_signal_again },
+		  { skel->progs.kin_fork, skel->progs.kin_fork_again },
+		  { skel->progs.kin_exec, skel->progs.kin_exec_again },
+		  { skel->progs.kin_exit, skel->progs.kin_exit_again } },
 	};
 
-	return pairs[i];
+	return pairs[reflex][i];
+}
+
+static void choose_pairs(const struct kernel *kernel)
+{
+	for (size_t i = 0; i < PAIRS; i++) {
+		struct pair other = pair(kernel->skel, !kernel->reflex, i);
+		struct pair chosen = pair(kernel->skel, kernel->reflex, i);
+
+		bpf_program__set_autoload(other.once, false);
+		bpf_program__set_autoload(other.again, false);
+		bpf_program__set_autoload(chosen.once, true);
+		bpf_program__set_autoload(chosen.again, kernel->twice);
+	}
+	bpf_program__set_autoload(kernel->skel->progs.tend, kernel->reflex);
 }
 
 static uint64_t misses(const struct bpf_program *program)
@@ -277,8 +296,9 @@ uint64_t kernel__missed(struct kernel *kernel)
 	uint64_t missed = 0;
 
 	for (size_t i = 0; kernel->twice && i < PAIRS; i++) {
-		uint64_t once = misses(pair(kernel->skel, i).once);
-		uint64_t again = misses(pair(kernel->skel, i).again);
+		struct pair programs = pair(kernel->skel, kernel->reflex, i);
+		uint64_t once = misses(programs.once);
+		uint64_t again = misses(programs.again);
 		uint64_t more = once - kernel->missed[i][0],
 			 more_again = again - kernel->missed[i][1];
 
@@ -289,9 +309,14 @@ uint64_t kernel__missed(struct kernel *kernel)
 	return missed;
 }
 
-static void list_maps(struct orphand_bpf *skel, const struct config *config,
-		      struct pinned_map maps[static 8])
+#define MAPS 10
+
+/* How many there are. Where the kernel can't have the reflex, its maps are not made. */
+static size_t list_maps(const struct kernel *kernel, const struct config *config,
+			struct pinned_map maps[static MAPS])
 {
+	struct orphand_bpf *skel = kernel->skel;
+
 	maps[0] = (struct pinned_map){ skel->maps.members, config->processes };
 	maps[1] = (struct pinned_map){ skel->maps.trees, config->trees };
 	maps[2] = (struct pinned_map){ skel->maps.condemned, config->trees };
@@ -300,6 +325,15 @@ static void list_maps(struct orphand_bpf *skel, const struct config *config,
 	maps[5] = (struct pinned_map){ skel->maps.images, config->trees };
 	maps[6] = (struct pinned_map){ skel->maps.counters, 1 };
 	maps[7] = (struct pinned_map){ skel->maps.events, config->ring };
+	maps[8] = (struct pinned_map){ skel->maps.kin, config->processes };
+	maps[9] = (struct pinned_map){ skel->maps.ends, config->processes };
+	if (kernel->strikes)
+		return MAPS;
+	for (size_t i = 8; i < MAPS; i++)
+		bpf_map__set_autocreate(maps[i].map, false);
+	bpf_map__set_autocreate(skel->maps.kin_locks, false);
+	bpf_map__set_autocreate(skel->maps.untouchables, false);
+	return 8;
 }
 
 static void find_maps(struct kernel *kernel)
@@ -317,8 +351,20 @@ static void find_maps(struct kernel *kernel)
 	kernel->senders = bpf_map__fd(skel->maps.senders);
 	kernel->watches_execs = &skel->bss->rules_are_there;
 	kernel->stack = skel->progs.stack;
+	kernel->tends = skel->progs.tend;
 	kernel->stack_of = &skel->bss->stack_of;
 	kernel->guard = &skel->bss->guard_ident;
+	kernel->reflex_armed = &skel->bss->reflex_armed;
+	kernel->reflex_per_minute = &skel->bss->reflex_per_minute;
+	kernel->reflex_minutes = &skel->bss->reflex_minutes;
+	kernel->kin = kernel->ends = kernel->untouchables = kernel->tend = -1;
+	if (kernel->strikes)
+		kernel->ends = bpf_map__fd(skel->maps.ends);
+	if (!kernel->reflex)
+		return;
+	kernel->kin = bpf_map__fd(skel->maps.kin);
+	kernel->untouchables = bpf_map__fd(skel->maps.untouchables);
+	kernel->tend = bpf_program__fd(skel->progs.tend);
 }
 
 /*
@@ -335,20 +381,20 @@ static void look_into_no_module(struct orphand_bpf *skel)
 static int load(struct kernel *kernel, const struct config *config, bool refuse, char *error,
 		size_t size)
 {
-	struct pinned_map maps[8];
+	struct pinned_map maps[MAPS];
+	size_t count;
 	int err;
 
 	kernel->skel = orphand_bpf__open();
 	if (!kernel->skel)
 		return -errno;
 	look_into_no_module(kernel->skel);
-	list_maps(kernel->skel, config, maps);
+	count = list_maps(kernel, config, maps);
 	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
 	kernel->twice = kernel__can_skip();
 	kernel->skel->rodata->attached_twice = kernel->twice;
-	for (size_t i = 0; i < PAIRS; i++)
-		bpf_program__set_autoload(pair(kernel->skel, i).again, kernel->twice);
-	for (size_t i = 0; i < 8; i++) {
+	choose_pairs(kernel);
+	for (size_t i = 0; i < count; i++) {
 		err = prepare_map(kernel, &maps[i], error, size);
 		if (err)
 			return err;
@@ -357,7 +403,7 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	if (err)
 		return err;
 	find_maps(kernel);
-	return pin_maps(kernel, maps, 8);
+	return pin_maps(kernel, maps, count);
 }
 
 /* How newborns of a condemned tree are met: signalled in the kernel where it can, else their
@@ -374,6 +420,7 @@ static int load_best(struct kernel *kernel, const struct config *config, char *e
 		return -ENOTSUP;
 	}
 	kernel->strikes = has_kfunc(btf, "bpf_send_signal_task");
+	kernel->reflex = kernel->strikes && config->reflex;
 	btf__free(btf);
 	kernel->refuses = !kernel->strikes;
 	err = load(kernel, config, kernel->refuses, error, size);

@@ -48,6 +48,22 @@ typedef void (*kernel_finding_fn)(void *context, enum finding_level level, const
 				  const char *text);
 int kernel__probe(kernel_finding_fn tell, void *context);
 
+/* Whether the kernel side ends survivors by itself (bpf/reflex.h). Without it the calls that follow
+ * do nothing. */
+bool kernel__has_reflex(const struct kernel *kernel);
+/* Whether it may now, and for how many incidents in a minute. */
+void kernel__arm_reflex(struct kernel *kernel, bool armed, uint32_t per_minute);
+/* An incident that it had no part in. */
+void kernel__count_incident(struct kernel *kernel);
+int kernel__put_reflex(struct kernel *kernel, struct ident root, const struct reflex *reflex);
+/* The places of a tree and a member in its lists, where an earlier guard may have kept none. */
+void kernel__place_tree(struct kernel *kernel, struct ident root, struct ident outer);
+void kernel__place_member(struct kernel *kernel, struct ident id);
+/* A pid that it shall never signal. */
+void kernel__spare_pid(struct kernel *kernel, uint32_t pid);
+/* When it signalled that process, dead or alive; 0: it did not. */
+uint64_t kernel__struck(const struct kernel *kernel, struct ident who);
+
 /* Whether newborns of a condemned tree are signalled in the kernel, or forks of it refused. */
 bool kernel__strikes(const struct kernel *kernel);
 bool kernel__refuses(const struct kernel *kernel);
@@ -90,6 +106,9 @@ int kernel__death(const struct kernel *kernel, struct ident who, struct death *d
 /* Who sent it a fatal signal, while nobody has seen it end. */
 int kernel__senders(const struct kernel *kernel, struct ident who, struct senders *senders);
 int kernel__forget_death(struct kernel *kernel, struct ident who);
+/* The end of one who outlived a root that the reflex has answered. */
+int kernel__end(const struct kernel *kernel, struct ident who, struct death *death);
+void kernel__forget_end(struct kernel *kernel, struct ident who);
 
 /* The paths that make provisional roots at exec, and whether execs are looked at for them. Between
  * begin and end all that shall hold from then on is put; what was there before goes at the end, so
@@ -100,7 +119,7 @@ void kernel__end_prefixes(struct kernel *kernel);
 void kernel__watch_execs(struct kernel *kernel, bool watch);
 
 /* Each entry once that stood through the whole reading; visit may change the map. */
-enum kernel_map { MAP_MEMBERS, MAP_TREES, MAP_DEATHS };
+enum kernel_map { MAP_MEMBERS, MAP_TREES, MAP_DEATHS, MAP_ENDS };
 typedef void (*kernel_entry_fn)(void *context, struct ident key, const void *value);
 int kernel__each(const struct kernel *kernel, enum kernel_map map, kernel_entry_fn visit,
 		 void *context);

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "guard/kernel_parts.h"
 
@@ -57,9 +58,85 @@ bool kernel__is_member(const struct kernel *kernel, struct ident id)
 	return kernel__member(kernel, id, &member) == 0;
 }
 
+/* ---- the lists of the reflex follow the maps */
+
+static int tend(const struct kernel *kernel, struct tend asked)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &asked, .ctx_size_in = sizeof(asked));
+
+	if (!kernel->reflex)
+		return 0;
+	if (bpf_prog_test_run_opts(kernel->tend, &run))
+		return -errno;
+	return (int)run.retval;
+}
+
+void kernel__place_tree(struct kernel *kernel, struct ident root, struct ident outer)
+{
+	tend(kernel, (struct tend){ .op = TEND_TREE, .who = root, .outer = outer });
+}
+
+void kernel__place_member(struct kernel *kernel, struct ident id)
+{
+	tend(kernel, (struct tend){ .op = TEND_MEMBER, .who = id });
+}
+
+/* In portions, so that no CPU is held for long. */
+static void tend_drop(const struct kernel *kernel, struct ident root)
+{
+	while (tend(kernel, (struct tend){ .op = TEND_DROP, .who = root }) > 0)
+		;
+}
+
+bool kernel__has_reflex(const struct kernel *kernel)
+{
+	return kernel->reflex;
+}
+
+void kernel__arm_reflex(struct kernel *kernel, bool armed, uint32_t per_minute)
+{
+	*kernel->reflex_per_minute = per_minute;
+	__atomic_store_n(kernel->reflex_armed, armed, __ATOMIC_SEQ_CST);
+}
+
+void kernel__count_incident(struct kernel *kernel)
+{
+	__atomic_fetch_add(&kernel->reflex_minutes->count, 1, __ATOMIC_RELAXED);
+}
+
+int kernel__put_reflex(struct kernel *kernel, struct ident root, const struct reflex *reflex)
+{
+	return tend(kernel, (struct tend){ .op = TEND_REFLEX, .who = root, .reflex = *reflex });
+}
+
+void kernel__spare_pid(struct kernel *kernel, uint32_t pid)
+{
+	uint32_t there = 1;
+
+	if (kernel->reflex && bpf_map_update_elem(kernel->untouchables, &pid, &there, BPF_ANY))
+		log_error("no room to keep the reflex from pid %u", pid);
+}
+
+uint64_t kernel__struck(const struct kernel *kernel, struct ident who)
+{
+	struct death death;
+	struct kin kin;
+
+	if (!kernel->reflex)
+		return 0;
+	if (bpf_map_lookup_elem(kernel->kin, &who, &kin) == 0)
+		return kin.struck;
+	return kernel__end(kernel, who, &death) ? 0 : death.struck;
+}
+
+/* ---- members and trees */
+
 int kernel__enter(struct kernel *kernel, struct ident id, const struct member *member)
 {
-	return bpf_map_update_elem(kernel->members, &id, member, BPF_NOEXIST) ? -errno : 0;
+	if (bpf_map_update_elem(kernel->members, &id, member, BPF_NOEXIST))
+		return -errno;
+	kernel__place_member(kernel, id);
+	return 0;
 }
 
 int kernel__change(struct kernel *kernel, struct ident id, const struct member *member)
@@ -67,17 +144,26 @@ int kernel__change(struct kernel *kernel, struct ident id, const struct member *
 	struct member next = *member;
 
 	next.version++;
-	return bpf_map_update_elem(kernel->members, &id, &next, BPF_EXIST) ? -errno : 0;
+	if (bpf_map_update_elem(kernel->members, &id, &next, BPF_EXIST))
+		return -errno;
+	kernel__place_member(kernel, id);
+	return 0;
 }
 
 int kernel__leave(struct kernel *kernel, struct ident id)
 {
-	return bpf_map_delete_elem(kernel->members, &id) ? -errno : 0;
+	if (bpf_map_delete_elem(kernel->members, &id))
+		return -errno;
+	kernel__place_member(kernel, id);
+	return 0;
 }
 
 int kernel__put_tree(struct kernel *kernel, struct ident root, const struct tree_value *value)
 {
-	return bpf_map_update_elem(kernel->trees, &root, value, BPF_ANY) ? -errno : 0;
+	if (bpf_map_update_elem(kernel->trees, &root, value, BPF_ANY))
+		return -errno;
+	kernel__place_tree(kernel, root, value->outer);
+	return 0;
 }
 
 int kernel__tree(const struct kernel *kernel, struct ident root, struct tree_value *value)
@@ -89,6 +175,7 @@ int kernel__drop_tree(struct kernel *kernel, struct ident root)
 {
 	bpf_map_delete_elem(kernel->condemned, &root);
 	bpf_map_delete_elem(kernel->images, &root);
+	tend_drop(kernel, root);
 	return bpf_map_delete_elem(kernel->trees, &root) ? -errno : 0;
 }
 
@@ -99,7 +186,10 @@ int kernel__condemn(struct kernel *kernel, struct ident root, uint32_t owner)
 
 int kernel__pardon(struct kernel *kernel, struct ident root)
 {
-	return bpf_map_delete_elem(kernel->condemned, &root) ? -errno : 0;
+	int err = bpf_map_delete_elem(kernel->condemned, &root) ? -errno : 0;
+
+	tend(kernel, (struct tend){ .op = TEND_PARDON, .who = root });
+	return err;
 }
 
 int kernel__image(const struct kernel *kernel, struct ident root, struct image_value *image)
@@ -125,6 +215,17 @@ int kernel__senders(const struct kernel *kernel, struct ident who, struct sender
 int kernel__forget_death(struct kernel *kernel, struct ident who)
 {
 	return bpf_map_delete_elem(kernel->deaths, &who) ? -errno : 0;
+}
+
+int kernel__end(const struct kernel *kernel, struct ident who, struct death *death)
+{
+	return kernel->ends < 0 || bpf_map_lookup_elem(kernel->ends, &who, death) ? -ENOENT : 0;
+}
+
+void kernel__forget_end(struct kernel *kernel, struct ident who)
+{
+	if (kernel->ends >= 0)
+		bpf_map_delete_elem(kernel->ends, &who);
 }
 
 int kernel__put_prefix(struct kernel *kernel, const char *prefix, size_t len)
@@ -175,6 +276,9 @@ static int map_fd(const struct kernel *kernel, enum kernel_map map, size_t *valu
 	case MAP_TREES:
 		*value_size = sizeof(struct tree_value);
 		return kernel->trees;
+	case MAP_ENDS:
+		*value_size = sizeof(struct death);
+		return kernel->ends;
 	case MAP_DEATHS:
 	default:
 		*value_size = sizeof(struct death);
@@ -193,6 +297,8 @@ int kernel__each(const struct kernel *kernel, enum kernel_map map, kernel_entry_
 	uint32_t at, *from = NULL;
 	int err = 0;
 
+	if (fd < 0)
+		return 0;
 	if (!keys || !values)
 		return -ENOMEM;
 	while (!err) {

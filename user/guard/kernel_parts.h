@@ -11,8 +11,14 @@ struct kernel {
 	struct orphand_bpf *skel;
 	struct ring_buffer *ring;
 	const struct bpf_program *census, *stack; /* iterators */
+	const struct bpf_program *tends;	  /* the lists: attached to nothing */
 	int members, trees, condemned, deaths, images, counters, prefixes, senders;
-	bool *watches_execs; /* in the programs' own memory */
+	int kin, ends, untouchables, tend; /* -1: no reflex */
+	/* In the programs' own memory: */
+	bool *watches_execs;
+	bool *reflex_armed;
+	uint32_t *reflex_per_minute;
+	struct reflex_minutes *reflex_minutes;
 	uint32_t *stack_of;
 	struct ident *guard;
 	int state;		 /* not one of the programs' maps: ours, -1 until it is there */
@@ -20,6 +26,7 @@ struct kernel {
 	int lock;		 /* on the folder of pins */
 	int cpus;
 	bool strikes;
+	bool reflex;
 	bool refuses;
 	bool took_over;
 	bool makes;	       /* nothing was there: the pins are ours to make, and to remove */

@@ -23,6 +23,7 @@
 #include "guard/intake.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
+#include "guard/reflex.h"
 #include "guard/resync.h"
 #include "guard/strike.h"
 #include "guard/stream.h"
@@ -193,6 +194,7 @@ static int check(const struct config *config)
 	print_finding(NULL, FINDING_OK, "pin_dir", config->pin_dir);
 	print_finding(NULL, FINDING_OK, "ring", ring);
 	print_redactor(&config->redact);
+	print_finding(NULL, FINDING_OK, "reflex", config->reflex ? "on" : "off");
 	print_rules(&config->rules);
 	if (why) {
 		print_finding(NULL, FINDING_WRONG, "place", why);
@@ -366,6 +368,7 @@ static int start(struct guard *guard, char *error, size_t size)
 		log_warn("the brake is open since an earlier run (%s): nobody is signalled until "
 			 "'orphanctl arm'",
 			 guard->state.why);
+	reflex__arm(guard);
 	/* The ring is listened to before the maps are read. */
 	err = listen_to_ring(guard);
 	if (err < 0)

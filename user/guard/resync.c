@@ -13,6 +13,7 @@
 #include "guard/intake.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
+#include "guard/reflex.h"
 #include "guard/resync.h"
 #include "guard/tracker.h"
 #include "guard/watch.h"
@@ -91,8 +92,11 @@ static void read_trees(struct guard *guard)
 		if (tree)
 			continue;
 		tree = family__add_tree(guard->family, entries.at[i].id, &entries.at[i].tree, NULL);
-		if (tree)
-			watch__bind(guard, tree);
+		if (!tree)
+			continue;
+		kernel__place_tree(guard->kernel, tree->root, entries.at[i].tree.outer);
+		watch__bind(guard, tree);
+		reflex__put(guard, tree);
 	}
 	for (size_t i = 0; i < entries.count; i++) {
 		struct tree *tree = family__tree(guard->family, entries.at[i].id);
@@ -224,6 +228,7 @@ static void read_member(struct guard *guard, const struct entry *entry, const st
 	proc = intake__add_proc(guard, entry->id, parent, tree);
 	if (!proc)
 		return;
+	kernel__place_member(guard->kernel, proc->id);
 	proc->parent = entry->member.parent;
 	proc->flags = entry->member.flags;
 	proc->seen = guard->reading;
@@ -279,6 +284,46 @@ static void read_deaths(struct guard *guard)
 		intake__death(guard, death);
 	}
 	free(entries.at);
+}
+
+/* Who outlived a root that the reflex has answered, and did not outlive the reflex: there once
+ * more, so that the root's death finds it among its survivors. */
+static void raise_dead(struct guard *guard, const struct death *death)
+{
+	struct tree *tree = family__tree(guard->family, death->tree);
+	struct proc *proc;
+
+	if (!tree || family__proc_of_pid(guard->family, death->who.pid))
+		return;
+	proc = intake__add_proc(guard, death->who, death->forker, tree);
+	if (!proc)
+		return;
+	proc->vpid = death->vpid;
+	proc->pid_ns = death->pid_ns;
+	proc->seen = guard->reading;
+	ender__meet(guard, proc, death->struck);
+}
+
+static void read_dead(struct guard *guard)
+{
+	/* These first: whoever is among them, its root's death was kept before. */
+	struct entries ends = read_map(guard, MAP_ENDS, sizeof(struct death));
+
+	for (size_t i = 0; i < ends.count; i++)
+		raise_dead(guard, &ends.at[i].death);
+	read_deaths(guard);
+	for (size_t i = 0; i < ends.count; i++) {
+		struct proc *proc = family__proc(guard->family, ends.at[i].id);
+		struct fate *fate;
+
+		if (proc) {
+			SLIST_FOREACH(fate, &proc->fates, of_proc)
+				fate->incident->has_ended = true;
+			intake__death(guard, &ends.at[i].death);
+		}
+		kernel__forget_end(guard->kernel, ends.at[i].id);
+	}
+	free(ends.at);
 }
 
 static bool was_killed(struct guard *guard, struct ident id)
@@ -357,7 +402,7 @@ static void read_maps(struct guard *guard)
 	read_trees(guard);
 	read_members(guard);
 	decide_provisional(guard);
-	read_deaths(guard);
+	read_dead(guard);
 	end_unseen(guard);
 	outside__look(guard);
 	if (guard->disturbed)

@@ -373,6 +373,7 @@ static int on_word(sd_event_source *source, int fd, uint32_t events, void *data)
 			journal__unsent(&guard->journal, incident);
 	}
 	stream->recorder = (uint32_t)pid;
+	kernel__spare_pid(guard->kernel, stream->recorder);
 	proc = family__proc_of_pid(guard->family, stream->recorder);
 	if (proc) /* the daemon is a member of some tree itself */
 		tracker__spare(guard, proc);
@@ -445,6 +446,7 @@ void stream__start(struct guard *guard)
 		free(stream);
 		return;
 	}
+	kernel__spare_pid(guard->kernel, (uint32_t)stream->keeper);
 	guard->stream = stream;
 }
 

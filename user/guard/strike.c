@@ -17,6 +17,7 @@ void strike__init(struct guard *guard)
 	/* Who is above us now can only die or become fewer: a subreaper that takes us over is one. */
 	while (pid && guard->ancestor_count < GUARD_ANCESTORS) {
 		guard->ancestors[guard->ancestor_count++] = pid;
+		kernel__spare_pid(guard->kernel, pid);
 		pid = procfs__parent(pid);
 	}
 }

@@ -13,9 +13,38 @@
 #include "guard/intake.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
+#include "guard/reflex.h"
 #include "guard/strike.h"
 #include "guard/tracker.h"
 #include "model/rules.h"
+
+/* ---- what the map has of a tree */
+
+static struct tree_value value_of(const struct tree *tree)
+{
+	struct tree_value value = {
+		.id = tree->id,
+		.flags = tree->flags,
+		.policy = tree->policy,
+		.since = tree->since,
+		.owner = tree->owner,
+	};
+
+	if (tree->outer)
+		value.outer = tree->outer->root;
+	text__copy(value.name, sizeof(value.name), tree->name);
+	text__copy(value.why, sizeof(value.why), tree->why);
+	return value;
+}
+
+static void nest(struct guard *guard, struct tree *tree, struct tree *outer)
+{
+	struct tree_value value;
+
+	tree__nest(tree, outer);
+	value = value_of(tree);
+	kernel__put_tree(guard->kernel, tree->root, &value);
+}
 
 /* ---- letting go */
 
@@ -54,6 +83,8 @@ void tracker__drop(struct guard *guard, struct tree *tree)
 		journal__add(&guard->journal, EVENT_TREE_ENDED, clock__boottime(), tree,
 			     tree->image)
 			->who = root;
+	while (!LIST_EMPTY(&tree->inner))
+		nest(guard, LIST_FIRST(&tree->inner), outer);
 	/* Before the map is changed the index has the new home: a fork that comes meanwhile is put
 	 * where its parent is. */
 	if (outer) {
@@ -174,23 +205,6 @@ static struct member member_of(const struct tree *tree, struct ident parent)
 	return member;
 }
 
-static struct tree_value value_of(const struct tree *tree)
-{
-	struct tree_value value = {
-		.id = tree->id,
-		.flags = tree->flags,
-		.policy = tree->policy,
-		.since = tree->since,
-		.owner = tree->owner,
-	};
-
-	if (tree->outer)
-		value.outer = tree->outer->root;
-	text__copy(value.name, sizeof(value.name), tree->name);
-	text__copy(value.why, sizeof(value.why), tree->why);
-	return value;
-}
-
 struct adoption {
 	struct guard *guard;
 	struct tree *tree;
@@ -198,15 +212,6 @@ struct adoption {
 	struct task_row *rows;
 	size_t count;
 };
-
-static void nest(struct guard *guard, struct tree *tree, struct tree *outer)
-{
-	struct tree_value value;
-
-	tree__nest(tree, outer);
-	value = value_of(tree);
-	kernel__put_tree(guard->kernel, tree->root, &value);
-}
 
 /* A member becomes a root: all that is under it goes with it, trees of its own too. */
 static void take_along(void *context, struct proc *proc)
@@ -465,6 +470,7 @@ void tracker__rebind(struct guard *guard, struct tree *tree, struct rule *rule)
 	take_rule(tree, rule);
 	value = value_of(tree);
 	kernel__put_tree(guard->kernel, tree->root, &value);
+	reflex__put(guard, tree);
 	if (any)
 		tree__each(tree, rehome_one, guard);
 }
@@ -536,6 +542,7 @@ int tracker__track(struct guard *guard, const struct track_request *request, str
 	read_image(guard, tree->root_proc);
 	keep_root_image(guard, tree);
 	adopt(guard, tree, request);
+	reflex__put(guard, tree);
 	tell_tracked(guard, tree);
 	*out = tree;
 	return 0;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "guard/ender.h"
 #include "guard/procfs.h"
+#include "guard/reflex.h"
 #include "guard/strike.h"
 #include "guard/tracker.h"
 #include "guard/watch.h"
@@ -216,6 +217,8 @@ void watch__reload(struct guard *guard)
 	guard->config.incidents_per_minute = config.incidents_per_minute;
 	take_redactor(guard, &config.redact);
 	take_rules(guard, &config.rules);
+	reflex__arm(guard);
+	reflex__put_all(guard);
 	log_info("reloaded: %zu rule%s; daemon and limits hold until the next start",
 		 guard->config.rules.count, guard->config.rules.count == 1 ? "" : "s");
 }

@@ -51,7 +51,8 @@ struct incident {
 	bool observed;
 	bool braked;
 	bool reconstructed;
-	bool hard; /* SIGKILL is due or sent: no newborn may live */
+	bool has_ended; /* some of its survivors were found in the map of ends */
+	bool hard;	/* SIGKILL is due or sent: no newborn may live */
 	uint64_t opened;
 	uint64_t closed; /* of a stuck one: told as such; again when they went after all */
 	uint64_t due;	 /* when to look at it next: the end of grace, another round of SIGKILL */

@@ -122,6 +122,7 @@ struct rule *rules__add(struct rules *rules)
 		return NULL;
 	rule->refs = 1;
 	rule->policy = policy__default();
+	rule->reflex = true;
 	at[rules->count++] = rule;
 	return rule;
 }
@@ -432,6 +433,8 @@ char *rule__format(const struct rule *rule)
 	print_spares(out, rule);
 	if (rule->limit)
 		fprintf(out, "; limit %u survivors", rule->limit);
+	if (!rule->reflex)
+		fputs("; reflex off", out);
 	return fclose(out) ? (free(text), NULL) : text;
 }
 

@@ -52,6 +52,7 @@ struct rule {
 	unsigned refs; /* of the rules, and of each tree that it made */
 	char name[NAME_LEN];
 	struct policy policy;
+	bool reflex;	/* the kernel side may end survivors by itself */
 	uint32_t limit; /* of survivors in one incident, past which the brake opens; 0: the brake's
 			   own */
 	struct match match;

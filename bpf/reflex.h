@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * reflex.h - the survivors of a root are signalled by its own exit, guard or no guard.
+ *
+ * The exit condemns the tree and those inside it, then takes members out of their rings and signals
+ * them, so many and no more. Each of them that dies goes on with what is left: the sweep is passed
+ * on by the dying, on all CPUs. Whom it could not reach, the guard ends.
+ */
+#ifndef REFLEX_H
+#define REFLEX_H
+
+#define REFLEX_FIRST 64 /* signals of the root's exit */
+#define REFLEX_NEXT 16	/* and of each other */
+#define REFLEX_STEPS 1024
+#define REFLEX_TREES 256
+#define REFLEX_DEPTH 16
+#define REFLEX_WAIT 4096 /* looks whether the signal before is out, some ns each */
+
+#define PF_EXITING 0x00000004
+#define MAIN_PID_NS 0xEFFFFFFCU /* PROC_PID_INIT_INO, whose init the kernel itself leaves alone */
+#define EBUSY 16
+
+#define MINUTE 60000000000ULL
+
+/* Signals that dump core: QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS. */
+#define DUMPING                                                                               \
+	(1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 8 | 1ULL << 11 | \
+	 1ULL << 24 | 1ULL << 25 | 1ULL << 31)
+
+/* Set by the guard: not while it observes, nor while the brake is open. */
+bool reflex_armed = false;
+/* No more incidents than that in any minute; the guard counts its own here, too. */
+__u32 reflex_per_minute = 0;
+struct reflex_minutes reflex_minutes = {};
+
+/* Pids that are never signalled: the guard's, those above it, its recorder's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 128);
+	__type(key, __u32);
+	__type(value, __u32);
+} untouchables SEC(".maps");
+
+/* A walk over a tree and all inside it, outer before inner. */
+struct sweep {
+	struct ident top;  /* whose root died */
+	struct ident tree; /* where it is, pid 0: at the end */
+	__u32 owner;
+	__u32 pid_ns;
+	__u32 left; /* of the budget */
+	__u32 count;
+};
+
+static __always_inline struct kin *members_of(const struct ident *tree)
+{
+	struct ident key = key_of(tree, KIN_MEMBERS);
+
+	return bpf_map_lookup_elem(&kin, &key);
+}
+
+/* ---- the walk */
+
+static __always_inline bool go_inside(struct sweep *sweep)
+{
+	struct ident key = key_of(&sweep->tree, KIN_TREES);
+	struct kin *trees = bpf_map_lookup_elem(&kin, &key);
+
+	if (!trees || trees->next.zero != KIN_TREE)
+		return false;
+	key = trees->next;
+	sweep->tree = key_of(&key, 0);
+	return true;
+}
+
+/* To the one beside it, or to the one outside: 1: found, 0: outside, go on from there, -1: no more.
+ */
+static __always_inline int go_beside(struct sweep *sweep)
+{
+	struct ident key = key_of(&sweep->tree, KIN_TREE);
+	struct kin *tree;
+
+	if (same(&sweep->tree, &sweep->top))
+		return -1;
+	tree = bpf_map_lookup_elem(&kin, &key);
+	if (!tree || !tree->list.pid)
+		return -1;
+	key = tree->next;
+	sweep->tree = key_of(&key, 0);
+	return key.zero == KIN_TREE; /* the list itself has the outer's ident */
+}
+
+__noinline int go_to_next(struct sweep *sweep)
+{
+	int found;
+
+	if (!sweep)
+		return 0;
+	if (go_inside(sweep))
+		return 1;
+	for (int i = 0; i < REFLEX_DEPTH; i++) {
+		found = go_beside(sweep);
+		if (found > 0)
+			return 1;
+		if (found < 0)
+			break;
+	}
+	sweep->tree.pid = 0;
+	return 0;
+}
+
+/* ---- whether to */
+
+static __always_inline __u32 kind_of(const struct death *death)
+{
+	__u32 signal = death->exit_code & 0x7f;
+
+	if (!signal)
+		return death->exit_code >> 8 & 0xff ? CAUSE_ERROR : CAUSE_EXIT;
+	if (signal == SIGKILL)
+		return death->oom ? CAUSE_OOM : CAUSE_KILL;
+	return signal < 64 && DUMPING >> signal & 1 ? CAUSE_CRASH : CAUSE_SIGNAL;
+}
+
+/* In calendar minutes: this one and the one before hold any sixty seconds. */
+static __always_inline bool is_one_too_many(void)
+{
+	__u64 minute = bpf_ktime_get_boot_ns() / MINUTE;
+	struct reflex_minutes *minutes = &reflex_minutes;
+
+	if (minutes->now != minute) {
+		minutes->before = minutes->now + 1 == minute ? minutes->count : 0;
+		minutes->count = 0;
+		minutes->now = minute;
+	}
+	if (minutes->before + minutes->count >= reflex_per_minute)
+		return true;
+	__sync_fetch_and_add(&minutes->count, 1);
+	return false;
+}
+
+/* Who is alive in all of it; too many trees are too many members. */
+__noinline int count_survivors(struct sweep *sweep)
+{
+	struct kin *members;
+	int trees = 0;
+
+	if (!sweep)
+		return 0;
+	sweep->tree = sweep->top;
+	sweep->count = 0;
+	for (; sweep->tree.pid && trees < REFLEX_TREES; trees++) {
+		members = members_of(&sweep->tree);
+		if (members)
+			sweep->count += members->count;
+		go_to_next(sweep);
+	}
+	if (sweep->tree.pid)
+		sweep->count = ~0U;
+	return 0;
+}
+
+__noinline int condemn_one(struct sweep *sweep)
+{
+	struct kin *members;
+	struct kin_lock *lock = kin_lock();
+	struct ident tree;
+
+	if (!sweep || !lock)
+		return -1;
+	tree = sweep->tree;
+	members = members_of(&tree);
+	if (!members || bpf_map_update_elem(&condemned, &tree, &sweep->owner, BPF_ANY))
+		return -1;
+	bpf_spin_lock(&lock->lock);
+	members->top = sweep->top;
+	members->pid_ns = sweep->pid_ns;
+	bpf_spin_unlock(&lock->lock);
+	return 0;
+}
+
+/* Law 3: all marks stand before anybody is signalled. A tree without one is the guard's; those with
+ * one are ended in any case. */
+static __always_inline void condemn(struct sweep *sweep)
+{
+	sweep->tree = sweep->top;
+	for (int i = 0; sweep->tree.pid && i < REFLEX_TREES; i++) {
+		condemn_one(sweep);
+		go_to_next(sweep);
+	}
+	sweep->tree = sweep->top;
+	sweep->left = REFLEX_FIRST;
+}
+
+/* The root is out of its ring already. */
+static __always_inline bool is_asked_by(struct sweep *sweep, const struct death *death)
+{
+	struct kin *members = members_of(&death->who);
+	struct reflex reflex;
+
+	if (!reflex_armed || !members)
+		return false;
+	reflex = members->reflex;
+	if (members->top.pid || !(reflex.wants >> kind_of(death) & 1))
+		return false;
+	if (bpf_map_lookup_elem(&condemned, &death->who))
+		return false; /* the guard is at it */
+	sweep->top = sweep->tree = death->who;
+	sweep->owner = reflex.owner;
+	sweep->pid_ns = death->pid_ns;
+	count_survivors(sweep);
+	if (!sweep->count)
+		return false;
+	if (sweep->count <= reflex.limit && !is_one_too_many())
+		return true;
+	count(COUNTER_REFLEX_LEFT);
+	return false;
+}
+
+/* ---- one member */
+
+/* As strike__spared() in the guard; what a rule's spare list says only the guard can tell, and
+ * such trees have no reflex. */
+static __always_inline bool is_spared(const struct sweep *sweep, const struct ident *who,
+				      struct task_struct *task)
+{
+	struct member *member = bpf_map_lookup_elem(&members, who);
+	__u32 pid = who->pid, vpid, pid_ns;
+
+	if (!member || member->flags & MEMBER_SPARED)
+		return true;
+	if (bpf_map_lookup_elem(&untouchables, &pid))
+		return true;
+	if (sweep->owner && task->cred->uid.val != sweep->owner &&
+	    task->cred->suid.val != sweep->owner)
+		return true;
+	if (sweep->pid_ns == MAIN_PID_NS)
+		return false;
+	read_vpid(task, &vpid, &pid_ns);
+	return vpid == 1 && pid_ns == sweep->pid_ns;
+}
+
+/* The kernel takes no signal through a thread that has ended, as the leader may have: the first
+ * other that has not. A reference. */
+static __always_inline struct task_struct *living_thread(const struct ident *who)
+{
+	struct task_struct *task = bpf_task_from_pid((s32)who->pid), *other;
+	struct list_head *node;
+	__u32 tid = 0;
+
+	if (!task || !(task->flags & PF_EXITING))
+		return task;
+	node = BPF_CORE_READ(task, signal, thread_head.next);
+	for (int i = 0; i < 16; i++) {
+		other = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
+		if (!(BPF_CORE_READ(other, flags) & PF_EXITING)) {
+			tid = (__u32)BPF_CORE_READ(other, pid);
+			break;
+		}
+		node = BPF_CORE_READ(node, next);
+	}
+	bpf_task_release(task);
+	return tid ? bpf_task_from_pid((s32)tid) : NULL;
+}
+
+/* With preemption off the kernel sends by an interrupt to this very CPU, one at a time; they are on
+ * here, so the one before is soon out. */
+static __always_inline int send(struct task_struct *task)
+{
+	int err = -EBUSY;
+
+	for (int i = 0; err == -EBUSY && i < REFLEX_WAIT; i++)
+		err = bpf_send_signal_task(task, SIGKILL, PIDTYPE_TGID, 0);
+	return err;
+}
+
+/* The reference is proof that the task stays what it is; its start, that it is the member. 1: one
+ * of the budget is spent. */
+__noinline int reflex_strike(struct sweep *sweep, struct ident *who)
+{
+	struct task_struct *task;
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct ident is;
+	bool spared = true;
+	int struck = 0;
+
+	if (!sweep || !who)
+		return 0;
+	task = living_thread(who);
+	if (task) {
+		is = ident_of(task);
+		spared = !same(&is, who) || is_spared(sweep, who, task);
+	}
+	/* Whoever takes it out of the ring has it to himself. */
+	if (kin_untie(who, spared ? 0 : now) == KIN_DONE && task && !spared) {
+		struck = 1;
+		count(send(task) ? COUNTER_REFLEX_FAILED : COUNTER_REFLEX_STRUCK);
+	}
+	if (task)
+		bpf_task_release(task);
+	return struck;
+}
+
+/* ---- the sweep */
+
+/* 0: there is nobody left in any of the trees, or no budget. */
+__noinline int sweep_step(struct sweep *sweep)
+{
+	struct kin *members;
+	struct ident who;
+
+	if (!sweep || !sweep->left || !reflex_armed)
+		return 0;
+	members = members_of(&sweep->tree);
+	if (!members || !same(&members->top, &sweep->top) || members->next.zero != KIN_MEMBER)
+		return go_to_next(sweep);
+	who = members->next;
+	sweep->left -= reflex_strike(sweep, &who);
+	return 1;
+}
+
+__noinline int sweep_all(struct sweep *sweep)
+{
+	if (!sweep)
+		return 0;
+	for (int i = 0; i < REFLEX_STEPS; i++) {
+		if (!sweep_step(sweep))
+			break;
+	}
+	return 0;
+}
+
+/* One of those who outlived a root is dying: it goes on from its own tree, then over all. */
+static __always_inline void pass_on(struct sweep *sweep)
+{
+	struct kin *members = members_of(&sweep->top);
+
+	if (!members)
+		return;
+	sweep->owner = members->reflex.owner;
+	sweep->pid_ns = members->pid_ns;
+	sweep->tree = sweep->top;
+	sweep->left = REFLEX_NEXT;
+	sweep_all(sweep);
+}
+
+/* ---- what the guard asks for */
+
+static __always_inline int tend_reflex(const struct tend *tend)
+{
+	struct kin_lock *lock = kin_lock();
+	struct kin *members = members_of(&tend->who);
+	struct reflex reflex = tend->reflex;
+
+	if (!members || !lock)
+		return -1;
+	bpf_spin_lock(&lock->lock);
+	members->reflex = reflex;
+	bpf_spin_unlock(&lock->lock);
+	return 0;
+}
+
+/* Who is left is not looked for any more. */
+static __always_inline int tend_pardon(const struct ident *root)
+{
+	struct kin_lock *lock = kin_lock();
+	struct kin *members = members_of(root);
+
+	if (!members || !lock)
+		return -1;
+	bpf_spin_lock(&lock->lock);
+	members->top.pid = 0;
+	bpf_spin_unlock(&lock->lock);
+	return 0;
+}
+
+/* Its entry may change or go while it is put in its place. */
+static __always_inline int tend_member(struct ident *who)
+{
+	struct ident key = key_of(who, KIN_MEMBER), tree;
+	struct member *member;
+
+	for (int i = 0; i < 4; i++) {
+		member = bpf_map_lookup_elem(&members, who);
+		if (!member)
+			break;
+		tree = member->tree;
+		kin_place_member(who, &tree);
+		member = bpf_map_lookup_elem(&members, who);
+		if (member && same(&member->tree, &tree))
+			return 0;
+	}
+	kin_drop(&key);
+	return 0;
+}
+
+/* Takes out the first of a list, or closes the empty one for good. 0: it is gone. */
+__noinline int tend_empty(struct ident *key)
+{
+	struct kin_lock *lock = kin_lock();
+	struct kin *list;
+	struct ident first;
+	bool closed = false;
+
+	if (!key || !lock)
+		return 0;
+	list = bpf_map_lookup_elem(&kin, key);
+	if (!list)
+		return 0;
+	first = list->next;
+	if (!same(&first, key)) {
+		kin_untie(&first, 0);
+		return 1;
+	}
+	bpf_spin_lock(&lock->lock);
+	if (same(&list->self, key) && same(&list->next, key)) {
+		list->list.pid = 0;
+		closed = true;
+	}
+	bpf_spin_unlock(&lock->lock);
+	if (closed)
+		bpf_map_delete_elem(&kin, key);
+	return !closed;
+}
+
+/* 1: not all of it yet. */
+static __always_inline int tend_drop(const struct ident *root)
+{
+	struct ident key = key_of(root, KIN_TREE);
+	int i;
+
+	kin_drop(&key);
+	key.zero = KIN_TREES;
+	for (i = 0; i < REFLEX_STEPS; i++) {
+		if (!tend_empty(&key))
+			break;
+	}
+	if (i == REFLEX_STEPS)
+		return 1;
+	key.zero = KIN_MEMBERS;
+	for (i = 0; i < REFLEX_STEPS; i++) {
+		if (!tend_empty(&key))
+			break;
+	}
+	return i == REFLEX_STEPS;
+}
+
+SEC("syscall")
+int tend(struct tend *asked)
+{
+	struct tend tend = *asked;
+
+	switch (tend.op) {
+	case TEND_MEMBER:
+		return tend_member(&tend.who);
+	case TEND_TREE:
+		return kin_place_tree(&tend.who, &tend.outer);
+	case TEND_REFLEX:
+		return tend_reflex(&tend);
+	case TEND_PARDON:
+		return tend_pardon(&tend.who);
+	case TEND_DROP:
+		return tend_drop(&tend.who);
+	default:
+		return -1;
+	}
+}
+
+#endif
