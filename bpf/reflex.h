@@ -409,6 +409,8 @@ __noinline int tend_empty(struct ident *key)
 	first = list->next;
 	if (!same(&first, key)) {
 		kin_untie(&first, 0);
+		if (first.zero == KIN_MEMBER && !bpf_map_lookup_elem(&members, &first))
+			bpf_map_delete_elem(&kin, &first); /* left there by its exit */
 		return 1;
 	}
 	bpf_spin_lock(&lock->lock);

@@ -53,8 +53,10 @@ static void see_no_trace(struct rig *rig)
 	static const char *const maps[] = { "members", "trees", "deaths", "condemned",
 					    "images",  "kin",	"ends" };
 
+	size_t count = sizeof(maps) / sizeof(*maps) - (is_there() ? 0 : 2);
+
 	rig__await_counter(rig, "trees", 0);
-	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
+	for (size_t i = 0; i < count; i++)
 		cr_expect_eq(rig__entries(rig, maps[i]), 0, "%zu in %s", rig__entries(rig, maps[i]),
 			     maps[i]);
 	cr_expect_eq(rig__counter(rig, "reflex_signals_failed"), 0);

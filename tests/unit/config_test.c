@@ -163,6 +163,7 @@ Test(config, defaults_are_the_contracts)
 	cr_expect_str_eq(config.state_dir, "/var/lib/orphand");
 	cr_expect_str_eq(config.pin_dir, "/sys/fs/bpf/orphand");
 	cr_expect_eq(config.observe, false);
+	cr_expect_eq(config.reflex, true);
 	cr_expect_eq(config.processes, 262144);
 	cr_expect_eq(config.trees, 65536);
 	cr_expect_eq(config.ring, 8 << 20);
@@ -365,6 +366,8 @@ Test(config, bad_values_are_named_with_their_place)
 		{ "daemon: { state_dir: ./x }", 22, "'./x'" },
 		{ "daemon: { pin_dir: ~ }", 20, "'~'" },
 		{ "daemon: { observe: maybe }", 20, "'maybe'" },
+		{ "daemon: { reflex: maybe }", 19, "reflex is on or off, not 'maybe'" },
+		{ "daemon: { reflex: true }", 19, "reflex is on or off, not 'true'" },
 		{ "daemon: { observe: 1 }", 20, "'1'" },
 		{ "daemon: { observe: TRUE }", 20, "'TRUE'" },
 		{ "daemon: { observe: }", 20, "''" },
@@ -854,6 +857,15 @@ Test(config, a_match_has_eight_keys)
 	cr_expect_str_eq(rule->match.parent->keys[MATCH_EXE].at[0], "e");
 	cr_expect_eq(rule->match.parent->users.at[0], 34);
 	cr_expect_eq(rule->limit, 7);
+}
+
+Test(config, the_reflex_is_on_until_somebody_turns_it_off)
+{
+	cr_expect_eq(accept("daemon: { reflex: on }").reflex, true);
+	cr_expect_eq(accept("daemon: { reflex: off }").reflex, false);
+	cr_expect_eq(accept_rules(RULE(""), 1)[0]->reflex, true);
+	cr_expect_eq(accept_rules(RULE(", reflex: on"), 1)[0]->reflex, true);
+	cr_expect_eq(accept_rules(RULE(", reflex: off"), 1)[0]->reflex, false);
 }
 
 Test(config, a_user_that_nobody_is_matches_nobody)

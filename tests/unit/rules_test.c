@@ -205,13 +205,15 @@ Test(rules, say_why_and_what)
 	rule->policy =
 		(struct policy){ 5000000000, 1 << CAUSE_KILL | 1 << CAUSE_OOM, 15, TREE_ANY };
 	rule->limit = 10;
+	rule->reflex = false;
 	cr_assert_eq(rules__match(&rules, image, parent), rule);
 	rule__why(rule, image, parent, why, sizeof(why));
 	cr_expect_str_eq(why, "exe /bin/b*, args *x*, parent exe */init");
 	text = rule__format(rule);
 	cr_expect_str_eq(text, "match exe /bin/a|/bin/b*, args *x*, parent (exe */init); "
 			       "on kill,oom; scope any; SIGTERM, SIGKILL after 5s; "
-			       "spare (comm tmux*), detached, cookie; limit 10 survivors");
+			       "spare (comm tmux*), detached, cookie; limit 10 survivors; "
+			       "reflex off");
 	free(text);
 	image__put(image);
 	image__put(parent);

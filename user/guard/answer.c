@@ -575,6 +575,10 @@ static void answer_doctor(struct client *client)
 		kernel__probe(keep_finding, guard);
 	for (size_t i = 0; i < guard->finding_count; i++)
 		send_finding(client, guard->findings[i]);
+	if (!guard->config.reflex)
+		send_finding(client, finding(FINDING_GAP, "daemon.reflex",
+					     "off in the config: the daemon signals all survivors; "
+					     "while it is away they live on"));
 	send_brake(client);
 	client__end(client, 0, 0, "");
 }

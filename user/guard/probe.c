@@ -82,6 +82,18 @@ static void probe_ring(struct probe *probe)
 		say(probe, FINDING_OK, "ring buffer", "records come in order, losses are counted");
 }
 
+static void probe_reflex(struct probe *probe)
+{
+	if (has_function(probe, "bpf_send_signal_task"))
+		say(probe, FINDING_OK, "reflex",
+		    "survivors are signalled by their root's own exit, in the "
+		    "kernel, with the daemon or without it");
+	else
+		say(probe, FINDING_GAP, "reflex",
+		    "no bpf_send_signal_task (Linux 6.13): the daemon signals "
+		    "all survivors; while it is away they live on");
+}
+
 static void probe_newborns(struct probe *probe)
 {
 	if (has_function(probe, "bpf_send_signal_task")) {
@@ -175,6 +187,7 @@ int kernel__probe(kernel_finding_fn tell, void *context)
 	probe_ring(&probe);
 	probe_pidfd(&probe);
 	probe_newborns(&probe);
+	probe_reflex(&probe);
 	probe_exit(&probe);
 	probe_census(&probe);
 	probe_skips(&probe);

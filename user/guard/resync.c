@@ -286,6 +286,16 @@ static void read_deaths(struct guard *guard)
 	free(entries.at);
 }
 
+/* All that is known of it, but for what its parent ran. */
+static struct image *image_of_dead(struct guard *guard, const struct death *death)
+{
+	char cgroup[CGROUP_LEN];
+
+	cgroups__path(death->cgroup, cgroup, sizeof(cgroup));
+	return image__new(&guard->config.redact, death->uid, death->uid, death->comm, "", "", 0,
+			  cgroup);
+}
+
 /* Who outlived a root that the reflex has answered, and did not outlive the reflex: there once
  * more, so that the root's death finds it among its survivors. */
 static void raise_dead(struct guard *guard, const struct death *death)
@@ -301,6 +311,8 @@ static void raise_dead(struct guard *guard, const struct death *death)
 	proc->vpid = death->vpid;
 	proc->pid_ns = death->pid_ns;
 	proc->seen = guard->reading;
+	if (!proc->image || strcmp(proc->image->comm, death->comm) != 0)
+		family__set_image(proc, image_of_dead(guard, death));
 	ender__meet(guard, proc, death->struck);
 }
 
