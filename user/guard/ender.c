@@ -373,7 +373,7 @@ static struct incident *open_incident(struct guard *guard, struct tree *tree,
 
 	if (!incident)
 		return NULL;
-	incident->opened = clock__boottime();
+	incident->opened = has_reflex(incident) ? death->at : clock__boottime();
 	incident->whole = whole;
 	incident->observed = guard->config.observe;
 	incident->braked = brake__is_open(guard);
@@ -406,7 +406,7 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 	if (!LIST_EMPTY(&guard->outside)) /* whose children the kernel does not enter */
 		outside__look(guard);
 	if (policy->signal == SIGKILL)
-		turn_hard(guard, incident, incident->opened);
+		turn_hard(guard, incident, clock__boottime());
 	if (!incident->whole)
 		proc__each_below(below, doom_one, &sweep);
 	sweep_first(incident, below, &sweep);
