@@ -238,6 +238,55 @@ Test(reflex, spares_who_is_spared)
 	see_no_trace(rig);
 }
 
+/* In the tree of a user, who is not that user's. */
+Test(reflex, spares_who_belongs_to_somebody_else)
+{
+	NEEDS_REFLEX();
+	autorig struct rig *rig = rig__start();
+	pid_t root = rig__spawn(rig,
+				"fork { as foreign sleep } fork 3 { uid %d as own sleep } "
+				"uid %d as root sleep",
+				NOBODY, NOBODY);
+	const struct band *foreign = rig__meet(rig, "foreign", 1);
+	const struct band *own = rig__meet(rig, "own", 3);
+	const struct incident *incident;
+
+	rig__meet(rig, "root", 1);
+	rig__be(rig, NOBODY);
+	cr_assert_gt(rig__track(rig, root, ON_KILL, ""), 0, "%s", rig__why(rig));
+	rig__be(rig, 0);
+	rig__daemon_halt(rig);
+	die(root);
+	cr_assert(rig__all_gone(own));
+	cr_expect(rig__all_live(foreign));
+	rig__daemon_resume(rig);
+	incident = rig__closed(rig, root);
+	cr_expect_eq(incident->row.outcome, INCIDENT_SPARED);
+	cr_expect_eq(incident__survivor(incident, foreign->one[0].pid)->outcome, SURVIVOR_SPARED);
+	cr_expect_eq(incident__count(incident, SURVIVOR_KILLED), 3);
+	cr_expect(rig__all_live(foreign));
+	see_no_trace(rig);
+}
+
+/* A namespace of their own, whose numbers are others. */
+Test(reflex, finds_those_in_other_namespaces)
+{
+	NEEDS_REFLEX();
+	autorig struct rig *rig = rig__start();
+	pid_t root = rig__run(
+		rig, ON_KILL,
+		"namespaces pid { fork 2 { as stray sleep } as stray sleep } as root sleep");
+	const struct band *strays = rig__meet(rig, "stray", 3);
+
+	rig__meet(rig, "root", 1);
+	rig__daemon_halt(rig);
+	die(root);
+	cr_assert(rig__all_gone(strays));
+	rig__daemon_resume(rig);
+	cr_expect_eq(rig__closed(rig, root)->n, 3); /* whoever came first, their init's end or we */
+	see_no_trace(rig);
+}
+
 /* The root dies while the guard is halted: nobody is signalled before it is back. */
 static const struct incident *die_without(struct rig *rig, const struct policy *policy,
 					  unsigned strays, bool live_on)
