@@ -158,13 +158,13 @@ int BPF_PROG(on_exit_again, struct task_struct *task)
 }
 
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(kin_exit, struct task_struct *task)
+int BPF_PROG(kin_on_exit, struct task_struct *task)
 {
 	return take_out(ctx, task, true);
 }
 
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(kin_exit_again, struct task_struct *task)
+int BPF_PROG(kin_on_exit_again, struct task_struct *task)
 {
 	return take_out(ctx, task, true);
 }

@@ -274,13 +274,13 @@ int BPF_PROG(on_exec_again, struct task_struct *task)
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(kin_exec, struct task_struct *task)
+int BPF_PROG(kin_on_exec, struct task_struct *task)
 {
 	return name_exec(task, true);
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(kin_exec_again, struct task_struct *task)
+int BPF_PROG(kin_on_exec_again, struct task_struct *task)
 {
 	return name_exec(task, true);
 }

@@ -140,13 +140,13 @@ int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *chil
 }
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(kin_fork, struct task_struct *parent, struct task_struct *child)
+int BPF_PROG(kin_on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	return follow_fork(parent, child, true);
 }
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(kin_fork_again, struct task_struct *parent, struct task_struct *child)
+int BPF_PROG(kin_on_fork_again, struct task_struct *parent, struct task_struct *child)
 {
 	return follow_fork(parent, child, true);
 }

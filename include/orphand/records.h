@@ -297,11 +297,11 @@ enum counter {
 	COUNTER_ARGS_UNREAD,
 	COUNTER_STRANGERS,	/* ends of strangers by a signal */
 	COUNTER_STRANGERS_LOST, /* records about such ends, and senders: the ring was half full */
-	COUNTER_REFLEXES,      /* deaths of roots that the reflex answered */
-	COUNTER_REFLEX_STRUCK, /* members it signalled */
-	COUNTER_REFLEX_FAILED, /* signals of it that the kernel refused */
-	COUNTER_REFLEX_LEFT,   /* deaths that asked, left to the guard */
-	COUNTER_KIN_LOST,      /* members that could not be put in their tree's list */
+	COUNTER_REFLEXES,	/* deaths of roots that the reflex answered */
+	COUNTER_REFLEX_STRUCK,	/* members it signalled */
+	COUNTER_REFLEX_FAILED,	/* signals of it that the kernel refused */
+	COUNTER_REFLEX_LEFT,	/* deaths that asked, left to the guard */
+	COUNTER_KIN_LOST,	/* members that could not be put in their tree's list */
 	COUNTER_ENDS_FULL,
 	COUNTERS,
 };

@@ -196,9 +196,12 @@ static int make_folder(struct daemon *daemon)
 	if (!config)
 		return bench__fail("can't make %s: %s", daemon->config, strerror(errno));
 	fprintf(config,
-		"daemon: { runtime_dir: %s/run, state_dir: %s/state, pin_dir: %s }\n"
-		"feed: { listen: off }\n",
-		folder, folder, daemon->pins);
+		"daemon: { runtime_dir: %s/run, state_dir: %s/state, pin_dir: %s, reflex: %s }
+		"
+		"feed: { listen: off }
+		",
+		folder,
+		folder, daemon->pins, daemon->no_reflex ? "off" : "on");
 	fputs(daemon->yaml ? daemon->yaml : "", config);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef BENCH_DAEMON_H
 #define BENCH_DAEMON_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,6 +11,7 @@
 
 struct daemon {
 	const char *program;
+	bool no_reflex;		  /* set before the start */
 	const char *yaml;	  /* further text of the config, set before the start; NULL: none */
 	pid_t pid;		  /* 0: none */
 	char folder[DAEMON_PATH]; /* empty: none */

@@ -347,7 +347,7 @@ int family__await_end(const struct family *family, uint64_t *end)
 
 /* As long as we do not reap a child, its pid is nobody else's. Whether there was one: reaping makes
  * the kernel's list skip some. */
-static bool end_children(pid_t keep)
+static bool end_children(const pid_t keep[2])
 {
 	autofclose FILE *children = NULL;
 	char path[64];
@@ -358,7 +358,7 @@ static bool end_children(pid_t keep)
 	children = fopen(path, "re");
 	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
 	while (children && fscanf(children, "%ld", &pid) == 1) {
-		if (pid == keep)
+		if (pid == keep[0] || pid == keep[1])
 			continue;
 		any = true;
 		kill((pid_t)pid, SIGKILL);

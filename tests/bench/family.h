@@ -36,7 +36,7 @@ struct start;
 struct family {
 	enum shape shape;
 	unsigned size; /* descendants */
-	pid_t keep;    /* a child of ours that is no part of it, 0: none */
+	pid_t keep[2]; /* children of ours that are no part of it, 0: none */
 	pid_t root;    /* 0: none */
 	int *pidfds;   /* of the root, then of each descendant, oldest first */
 	unsigned pidfd_count;

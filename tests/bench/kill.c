@@ -30,7 +30,7 @@ static int play_family(const struct trial *trial, const struct method *method, d
 	struct stage *stage = trial->stage;
 	struct birth birth = {};
 	autofamily struct family family = {
-		.keep = stage->daemon.pid,
+		.keep = { stage->daemon.pid, stage->plain.pid },
 		.shape = trial->shape,
 		.size = trial->size,
 	};

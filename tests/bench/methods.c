@@ -33,16 +33,33 @@ static int prepare_orphand(struct stage *stage, struct birth *birth)
 	return 0;
 }
 
+static int prepare_plain(struct stage *stage, struct birth *birth)
+{
+	birth->prepare = track_me;
+	birth->context = &stage->plain;
+	return 0;
+}
+
 /* The births have been told: the guard rests, as it does on a host where nothing happens. */
 static int settle_orphand(struct stage *stage, const struct family *family)
 {
 	return daemon__await_members(&stage->daemon, family->root, family->size + 1);
 }
 
+static int settle_plain(struct stage *stage, const struct family *family)
+{
+	return daemon__await_members(&stage->plain, family->root, family->size + 1);
+}
+
 /* The guard's aftermath shall not fall into the next one's turn. */
 static int clear_orphand(struct stage *stage, pid_t root)
 {
 	return daemon__await_members(&stage->daemon, root, 0);
+}
+
+static int clear_plain(struct stage *stage, pid_t root)
+{
+	return daemon__await_members(&stage->plain, root, 0);
 }
 
 /* ---- cgroup.kill: a fresh cgroup, that the root is born into */
@@ -147,6 +164,7 @@ static int prepare_pdeathsig(struct stage *stage, struct birth *birth)
 const struct method methods[METHODS] = {
 	[METHOD_ORPHAND] = { "orphand", NULL, prepare_orphand, settle_orphand, kill_root,
 			     clear_orphand },
+	[METHOD_PLAIN] = { "no reflex", NULL, prepare_plain, settle_plain, kill_root, clear_plain },
 	[METHOD_CGROUP] = { "cgroup.kill", NULL, prepare_cgroup, NULL, kill_cgroup, remove_cgroup },
 	[METHOD_PIDNS] = { "pid namespace", NULL, prepare_pidns, NULL, kill_root, NULL },
 	[METHOD_PDEATHSIG] = { "pdeathsig",
@@ -156,10 +174,12 @@ const struct method methods[METHODS] = {
 
 int stage__open(struct stage *stage, const char *program)
 {
-	*stage = (struct stage){ .cgroup_fd = -1, .kill_fd = -1 };
+	*stage = (struct stage){ .cgroup_fd = -1, .kill_fd = -1, .plain.no_reflex = true };
 	find_cgroup(stage);
-	/* It stands by through all turns: whom it does not watch it costs some 100 ns an exit. */
-	return daemon__start(&stage->daemon, program);
+	/* They stand by through all turns: whom one does not watch it costs some 100 ns an exit. */
+	if (daemon__start(&stage->daemon, program))
+		return -1;
+	return daemon__start(&stage->plain, program);
 }
 
 /* The families are gone by now, or being cleared. */
@@ -168,6 +188,7 @@ void stage__close(struct stage *stage)
 	close_cgroup(stage);
 	if (*stage->cgroup)
 		rmdir(stage->cgroup);
+	daemon__stop(&stage->plain);
 	daemon__stop(&stage->daemon);
 }
 

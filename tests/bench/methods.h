@@ -8,14 +8,15 @@
 #include "daemon.h"
 #include "family.h"
 
-enum { METHOD_ORPHAND = 0, METHOD_CGROUP, METHOD_PIDNS, METHOD_PDEATHSIG, METHODS };
+enum { METHOD_ORPHAND = 0, METHOD_PLAIN, METHOD_CGROUP, METHOD_PIDNS, METHOD_PDEATHSIG, METHODS };
 
 /* What the methods need, made once for a benchmark. */
 struct stage {
 	struct daemon daemon;
-	char cgroup[256]; /* empty: no cgroup v2 with cgroup.kill here */
-	int cgroup_fd;	  /* its folder */
-	int kill_fd;	  /* its cgroup.kill */
+	struct daemon plain; /* without the reflex */
+	char cgroup[256];    /* empty: no cgroup v2 with cgroup.kill here */
+	int cgroup_fd;	     /* its folder */
+	int kill_fd;	     /* its cgroup.kill */
 };
 
 #define autostage __attribute__((cleanup(stage__close)))

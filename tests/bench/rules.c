@@ -117,7 +117,7 @@ static int measure_reload(const char *orphand, unsigned rounds)
 
 	if (daemon__start(&daemon, orphand))
 		return -1;
-	family.keep = daemon.pid;
+	family.keep[0] = daemon.pid;
 	if (family__start(&family, &birth) ||
 	    daemon__await_members(&daemon, family.root, RELOAD_MEMBERS + 1))
 		return -1;

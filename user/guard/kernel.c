@@ -172,8 +172,16 @@ static int pin_maps(struct kernel *kernel, const struct pinned_map *maps, size_t
 
 static bool is_attachable(const struct kernel *kernel, const struct bpf_program *program)
 {
-	return program != kernel->census && program != kernel->stack &&
-	       program != kernel->tends && bpf_program__autoload(program);
+	return program != kernel->census && program != kernel->stack && program != kernel->tends &&
+	       bpf_program__autoload(program);
+}
+
+/* By which its link and its runs are known: the same with the reflex and without it. */
+static const char *known_name(const struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+
+	return strncmp(name, "kin_", 4) == 0 ? name + 4 : name;
 }
 
 /* The new programs beside the old, each in a folder of its own; then the old are let go. In
@@ -197,7 +205,7 @@ static int attach_all(struct kernel *kernel)
 		link = bpf_program__attach(program);
 		if (!link)
 			return -errno;
-		snprintf(pin, sizeof(pin), "%s/%s", path, bpf_program__name(program));
+		snprintf(pin, sizeof(pin), "%s/%s", path, known_name(program));
 		err = bpf_link__pin(link, pin);
 		if (!err)
 			bpf_link__disconnect(link); /* the pin holds it from here on */
@@ -217,7 +225,7 @@ bool kernel__is_attached(const struct kernel *kernel)
 	while ((program = bpf_object__next_program(kernel->skel->obj,
 						   (struct bpf_program *)program))) {
 		snprintf(path, sizeof(path), "%s/%s/%s", kernel->pin_dir, kernel->links,
-			 bpf_program__name(program));
+			 known_name(program));
 		if (is_attachable(kernel, program) && access(path, F_OK))
 			return false;
 	}
@@ -235,7 +243,7 @@ void kernel__runs(const struct kernel *kernel, kernel_runs_fn visit, void *conte
 
 		if (is_attachable(kernel, program) &&
 		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len) == 0)
-			visit(context, bpf_program__name(program), info.run_cnt, info.run_time_ns);
+			visit(context, known_name(program), info.run_cnt, info.run_time_ns);
 	}
 }
 
@@ -254,9 +262,9 @@ static struct pair pair(const struct orphand_bpf *skel, bool reflex, size_t i)
 		  { skel->progs.on_exec, skel->progs.on_exec_again },
 		  { skel->progs.on_exit, skel->progs.on_exit_again } },
 		{ { skel->progs.on_signal, skel->progs.on_signal_again },
-		  { skel->progs.kin_fork, skel->progs.kin_fork_again },
-		  { skel->progs.kin_exec, skel->progs.kin_exec_again },
-		  { skel->progs.kin_exit, skel->progs.kin_exit_again } },
+		  { skel->progs.kin_on_fork, skel->progs.kin_on_fork_again },
+		  { skel->progs.kin_on_exec, skel->progs.kin_on_exec_again },
+		  { skel->progs.kin_on_exit, skel->progs.kin_on_exit_again } },
 	};
 
 	return pairs[reflex][i];

@@ -297,11 +297,9 @@ int kernel__each(const struct kernel *kernel, enum kernel_map map, kernel_entry_
 	uint32_t at, *from = NULL;
 	int err = 0;
 
-	if (fd < 0)
-		return 0;
 	if (!keys || !values)
 		return -ENOMEM;
-	while (!err) {
+	while (fd >= 0 && !err) {
 		uint32_t count = BATCH;
 
 		if (bpf_map_lookup_batch(fd, from, &at, keys, values, &count, NULL))
