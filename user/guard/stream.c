@@ -24,7 +24,7 @@
 /* Then the ring is looked at again: nobody's end waits for the recorder. */
 #define ROWS_A_TURN 64
 
-#define RINGS_A_SECOND 50
+#define RINGS_A_SECOND 100
 
 struct stream {
 	struct address feed;

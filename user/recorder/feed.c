@@ -33,7 +33,7 @@
 
 /* How long an answer waits for the guard's, and how long that one is good for others. */
 #define ANSWER_NS (200 * NS_PER_MS)
-#define GOOD_NS (50 * NS_PER_MS)
+#define GOOD_NS (20 * NS_PER_MS)
 
 #define JSON "application/json"
 
