@@ -254,7 +254,8 @@ Test(feed, on_a_unix_socket)
 	got = web__get(path, "/metrics");
 	cr_expect_eq(got->status, 200);
 	cr_assert_eq(stat(path, &st), 0);
-	cr_expect_eq(st.st_mode & 07, 0, "open to everybody: %o", st.st_mode);
+	cr_expect_eq(st.st_mode & 0777, 0660, "%o", st.st_mode);
+	cr_expect_neq(st.st_gid, 0, "of the recorder's group");
 	rig__daemon_kill(rig); /* its socket stays, and is in nobody's way */
 	rig__daemon_start(rig);
 	web__place(rig, 2);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "recorder/door.h"
 
@@ -21,6 +22,22 @@ static bool somebody_listens(const struct address *address)
 	return fd >= 0 && connect(fd, &address->any, address->len) == 0;
 }
 
+/* Made for the group from the start; to give it away later would want a capability more. */
+static int bind_for_group(int fd, const struct address *address, gid_t group)
+{
+	mode_t mask = umask(0117);
+	gid_t own = getegid();
+	int err;
+
+	if (setegid(group))
+		log_warn("%s is for root alone: %s", address->un.sun_path, strerror(errno));
+	err = bind(fd, &address->any, address->len) ? -errno : 0;
+	if (setegid(own))
+		log_warn("can't be group %u again: %s", own, strerror(errno));
+	umask(mask);
+	return err;
+}
+
 static int bind_unix(int fd, const struct address *address, gid_t group)
 {
 	const char *path = address->un.sun_path;
@@ -28,11 +45,7 @@ static int bind_unix(int fd, const struct address *address, gid_t group)
 
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !somebody_listens(address))
 		unlink(path);
-	if (bind(fd, &address->any, address->len))
-		return -errno;
-	if (chown(path, (uid_t)-1, group) || chmod(path, 0660))
-		return -errno;
-	return 0;
+	return bind_for_group(fd, address, group);
 }
 
 static int bind_inet(int fd, const struct address *address)
