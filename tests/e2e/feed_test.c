@@ -96,6 +96,28 @@ Test(feed, tells_of_an_incident)
 	cr_expect(json__bool(health, "attached"));
 }
 
+/* The page of show --html, from the same store: byte for byte. */
+Test(feed, an_incident_is_a_page)
+{
+	autorig struct rig *rig = rig__start(.yaml = LOOPBACK);
+	const char *place = web__place(rig, 1), *id;
+	autojson struct json_object *list = NULL;
+	autogot struct got *got = NULL;
+	char path[96], store[160];
+
+	end_family(rig, "demo");
+	list = web__json(place, "/incidents?rule=demo&limit=5");
+	id = json__string(list, "0.id");
+	snprintf(path, sizeof(path), "/incidents/%s.html", id);
+	snprintf(store, sizeof(store), "%s/state/incidents.db", rig__folder(rig));
+	got = web__get(place, path);
+	cr_assert_eq(got->status, 200, "%ld: %s", got->status, got->body);
+	cr_expect(has(got->head, "Content-Type: text/html; charset=utf-8"), "%s", got->head);
+	cr_expect(has(got->head, "default-src 'none'"), "%s", got->head);
+	cr_expect_str_eq(got->body,
+			 user__ctl(rig, "show", id, "--store", store, "--html", "-")->out);
+}
+
 Test(feed, pages_follow_each_other)
 {
 	autorig struct rig *rig = rig__start(.yaml = LOOPBACK);
