@@ -33,8 +33,8 @@ struct config {
 	uint64_t most; /* bytes, of the store's file */
 	enum store_events events;
 	struct redactor redact; /* of command lines, before they are told to anybody */
-	char feed[FEED_LEN];   /* an address (base/address.h) */
-	char token[TOKEN_LEN]; /* that the feed's clients must show; "": none */
+	char feed[FEED_LEN];	/* an address (base/address.h) */
+	char token[TOKEN_LEN];	/* that the feed's clients must show; "": none */
 	struct rules rules;
 };
 

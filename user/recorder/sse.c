@@ -538,8 +538,7 @@ void sse__end(struct sse *sse)
 {
 	struct sse_client *client;
 
-	LIST_FOREACH(client, &sse->clients, all)
-	{
+	LIST_FOREACH(client, &sse->clients, all) {
 		client->doomed = true;
 		if (client->asleep)
 			MHD_resume_connection(client->connection);

@@ -82,7 +82,7 @@ static int name_column(char *sql, size_t size, const struct table *table,
 
 /* The images are there as image0 and, where there are two, image1. */
 int reader__prepare(struct store *store, enum table_id id, const char *rest,
-		   sqlite3_stmt **statement)
+		    sqlite3_stmt **statement)
 {
 	const struct table *table = &tables[id];
 	char sql[3072];
@@ -159,7 +159,7 @@ static int each_row(struct reader *reader, sqlite3_stmt *statement,
 
 /* The same, and the statement has served. */
 int reader__each(struct reader *reader, sqlite3_stmt *statement,
-		int (*one)(struct reader *reader, sqlite3_stmt *statement))
+		 int (*one)(struct reader *reader, sqlite3_stmt *statement))
 {
 	int err = each_row(reader, statement, one);
 
@@ -237,7 +237,8 @@ static int tell_survivors(struct reader *reader, const char *incident, uint32_t 
 	int err =
 		*survivors
 			? 0
-			: reader__prepare(reader->store, TABLE_SURVIVOR,
+			: reader__prepare(
+				  reader->store, TABLE_SURVIVOR,
 				  "WHERE survivor.incident = ?1 AND (?2 = 0 OR survivor.pid = ?2) "
 				  "ORDER BY survivor.position",
 				  survivors);
