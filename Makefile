@@ -78,6 +78,7 @@ help:
 	@echo 'make deps    installs what is missing (Debian 12)'
 	@echo 'make check-vm runs the kernel tests on 5.10, 6.1, 6.12, 6.18 and 7.3 in QEMU'
 	@echo 'make model   checks the protocol with spin'
+	@echo 'make fuzz    tries the feed with whatever bytes, FUZZ=20 seconds each'
 	@echo 'make bench   measures, beside the kernel'\''s own ways to end a family'
 	@echo 'make lint    clang-format, clang-tidy, cppcheck, gcc -fanalyzer'
 	@echo 'make sanitize runs the tests under ASan and UBSan'
@@ -297,6 +298,28 @@ sanitize: deps
 	@packaging/deps.sh libclang-rt-14-dev
 	@$(MAKE) --no-print-directory check BUILD=$(BUILD)-san HARDEN= CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+# For so many seconds each, by libFuzzer; what it finds to be new goes beside the corpus in the build.
+FUZZ    ?= 20
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/unit/feed_rig.o $(RECORDER_PARTS) \
+		$(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
+	@mkdir -p $(@D)/new/$*
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(call pkg_libs,$(PKGS_guard)) -o $@
+
+.SECONDARY: $(patsubst %,$(BUILD)/obj/tests/fuzz/%.o,$(FUZZERS))
+.PHONY: fuzz $(addprefix fuzz-,$(FUZZERS))
+$(addprefix fuzz-,$(FUZZERS)): fuzz-%: $(BUILD)/fuzz/%
+	$< -max_total_time=$(FUZZ) -max_len=4096 -timeout=20 -close_fd_mask=1 \
+		-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/new/$* tests/fuzz/corpus/$*
+
+fuzz: deps
+	@packaging/deps.sh libclang-rt-14-dev
+	@$(MAKE) --no-print-directory -j$(JOBS) $(addprefix fuzz-,$(FUZZERS)) BUILD=$(BUILD)-fuzz \
+		CC=$(CLANG) HARDEN= CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 
 bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench

@@ -210,7 +210,7 @@ static void write_sample(const struct writer *writer, const struct family *famil
 					: "");
 	for (int i = 0; i < METRIC_LABELS && family->labels[i]; i++, before = ",") {
 		fprintf(writer->out, "%s%s=\"", before, family->labels[i]);
-		write_text(writer->out, labels[i]);
+		write_text(writer->out, labels[i] ? labels[i] : "");
 		fputc('"', writer->out);
 	}
 	if (family->labels[0])

@@ -73,6 +73,7 @@ struct sse_client {
 	bool asleep;
 	bool doomed;
 	uint64_t spoke; /* when something was sent */
+	bool beats;	/* a heartbeat is due */
 	/* its own text, before all that is in the ring */
 	char *own;
 	size_t own_len, own_sent;
@@ -164,20 +165,25 @@ static bool is_wanted(const struct sse_client *client, const struct frame *frame
 	       (!(filter->given & PARAMETER_RULE) || strcmp(filter->rule, frame->rule) == 0);
 }
 
+static bool add_text(char **text, size_t len, const char *more, size_t more_len)
+{
+	char *longer = realloc(*text, len + more_len);
+
+	if (!longer)
+		return false;
+	*text = longer;
+	memcpy(longer + len, more, more_len);
+	return true;
+}
+
 static void say(struct sse_client *client, const char *text, size_t len)
 {
-	char *more;
-
 	if (client->own_sent == client->own_len)
 		client->own_sent = client->own_len = 0;
-	more = realloc(client->own, client->own_len + len);
-	if (!more) {
+	if (add_text(&client->own, client->own_len, text, len))
+		client->own_len += len;
+	else
 		client->doomed = true; /* it would miss something without being told */
-		return;
-	}
-	client->own = more;
-	memcpy(client->own + client->own_len, text, len);
-	client->own_len += len;
 }
 
 /* Whether the daemon began between the two: its numbers are times. */
@@ -335,6 +341,8 @@ static bool may_read_page(struct sse *sse)
 	return may;
 }
 
+static const char heartbeat[] = ": still here\n\n";
+
 static ssize_t on_room(void *cls, uint64_t pos, char *to, size_t room)
 {
 	struct sse_client *client = cls;
@@ -357,7 +365,12 @@ static ssize_t on_room(void *cls, uint64_t pos, char *to, size_t room)
 		if (!sent && !client->own_len)
 			break;
 	}
+	if (!sent && client->beats && room >= sizeof(heartbeat)) {
+		sent = sizeof(heartbeat) - 1;
+		memcpy(to, heartbeat, sent);
+	}
 	if (sent) {
+		client->beats = false;
 		client->spoke = clock__boottime();
 		return (ssize_t)sent;
 	}
@@ -486,7 +499,6 @@ static bool has_news(struct sse_client *client)
 
 void sse__turn(struct sse *sse, uint64_t now)
 {
-	static const char heartbeat[] = ": still here\n\n";
 	bool news = sse->news != sse->end || sse->more_pages;
 	struct sse_client *client;
 
@@ -499,8 +511,9 @@ void sse__turn(struct sse *sse, uint64_t now)
 		if (!client->asleep)
 			continue;
 		if (now - client->spoke >= HEARTBEAT && !client->own_len)
-			say(client, heartbeat, sizeof(heartbeat) - 1);
-		if (client->own_len || client->doomed || (news && has_news(client))) {
+			client->beats = true;
+		if (client->beats || client->own_len || client->doomed ||
+		    (news && has_news(client))) {
 			client->asleep = false;
 			MHD_resume_connection(client->connection);
 		}

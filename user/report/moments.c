@@ -238,7 +238,8 @@ static int make_told(struct report *report)
 	told->all = reallocarray(NULL, moments->count + 1UL, sizeof(*told->all));
 	if (!told->all)
 		return -ENOMEM;
-	memcpy(told->all, moments->all, moments->count * sizeof(*told->all));
+	if (moments->count)
+		memcpy(told->all, moments->all, moments->count * sizeof(*told->all));
 	told->count = moments->count;
 	if (told->count <= REPORT_MOMENTS_MOST)
 		return 0;
@@ -258,7 +259,8 @@ int report__make_moments(struct report *report)
 		err = add_survivor(report, i);
 	if (err)
 		return err;
-	qsort(moments->all, moments->count, sizeof(*moments->all), compare_moments);
+	if (moments->count)
+		qsort(moments->all, moments->count, sizeof(*moments->all), compare_moments);
 	report->begin = report->end = report->incident.died;
 	if (moments->count && moments->all[0].at < report->begin)
 		report->begin = moments->all[0].at;
