@@ -29,6 +29,7 @@ int bench__hooks(const struct settings *settings);
 int bench__rules(const struct settings *settings);
 int bench__store(const struct settings *settings);
 int bench__recorder(const struct settings *settings);
+int bench__feed(const struct settings *settings);
 
 /* Prints why on standard error; -1. */
 __attribute__((format(printf, 1, 2))) int bench__fail(const char *format, ...);

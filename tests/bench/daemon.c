@@ -196,12 +196,10 @@ static int make_folder(struct daemon *daemon)
 	if (!config)
 		return bench__fail("can't make %s: %s", daemon->config, strerror(errno));
 	fprintf(config,
-		"daemon: { runtime_dir: %s/run, state_dir: %s/state, pin_dir: %s, reflex: %s }
-		"
-		"feed: { listen: off }
-		",
-		folder,
-		folder, daemon->pins, daemon->no_reflex ? "off" : "on");
+		"daemon: { runtime_dir: %s/run, state_dir: %s/state, pin_dir: %s, reflex: %s }\n",
+		folder, folder, daemon->pins, daemon->no_reflex ? "off" : "on");
+	if (!daemon->yaml || !strstr(daemon->yaml, "feed:"))
+		fputs("feed: { listen: off }\n", config);
 	fputs(daemon->yaml ? daemon->yaml : "", config);
 	return 0;
 }

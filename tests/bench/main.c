@@ -21,7 +21,7 @@
 static volatile sig_atomic_t stop_signal;
 
 static const char usage[] =
-	"usage: bench kill|hooks|rules|store|recorder|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
+	"usage: bench kill|hooks|rules|store|recorder|feed|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
 	"\n"
 	"kill    from a root's kill to the end of the last of its family, beside the kernel's own ways\n"
 	"hooks   what the programs add to processes that nobody watches\n"
@@ -270,6 +270,8 @@ static int run(const char *what, const struct settings *settings)
 		err = bench__store(settings);
 	if (!err && (all || strcmp(what, "recorder") == 0))
 		err = bench__recorder(settings);
+	if (!err && (all || strcmp(what, "feed") == 0))
+		err = bench__feed(settings);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -290,7 +292,7 @@ int main(int argc, char **argv)
 	what = argv[optind];
 	if (strcmp(what, "all") != 0 && strcmp(what, "kill") != 0 && strcmp(what, "hooks") != 0 &&
 	    strcmp(what, "rules") != 0 && strcmp(what, "store") != 0 &&
-	    strcmp(what, "recorder") != 0) {
+	    strcmp(what, "recorder") != 0 && strcmp(what, "feed") != 0) {
 		fputs(usage, stderr);
 		return 2;
 	}

@@ -135,7 +135,7 @@ static int track_me(const void *context)
 static int time_end(struct host *host, double *ms)
 {
 	const struct birth birth = { .prepare = track_me, .context = &host->daemon };
-	autofamily struct family family = { .keep = host->daemon.pid,
+	autofamily struct family family = { .keep = { host->daemon.pid },
 					    .shape = SHAPE_PLAIN,
 					    .size = SIZE };
 	uint64_t start, end;
