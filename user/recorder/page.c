@@ -7,10 +7,12 @@
 #include "recorder/page.h"
 
 /* The assembler takes the file in, from where make runs. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): names are put together, nothing is computed */
 #define EMBED(name, file)                                                                          \
 	__asm__(".pushsection .rodata\n" #name ": .incbin \"user/recorder/page/" file "\"\n" #name \
 		"_end: .byte 0\n.popsection\n");                                                   \
 	extern const char name[], name##_end[]
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 EMBED(page_html, "page.html");
 EMBED(page_css, "page.css");
