@@ -187,7 +187,7 @@ Test(daemon, sighup_does_not_stop_it)
 
 Test(daemon, trees_outlive_it_and_the_next_goes_on)
 {
-	autorig struct rig *rig = rig__start();
+	autorig struct rig *rig = rig__start(.no_reflex = true); /* it needs no daemon */
 	autoclose int sleeper = -1;
 	pid_t root = start_family(rig, 0, &sleeper);
 	autojson struct json_object *tree = user__tree(rig, 0, root), *again = NULL;

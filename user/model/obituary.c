@@ -65,22 +65,37 @@ static void format_above(const struct culprit *culprit, char *text, size_t size)
 	}
 }
 
+/* A number and the blank behind it; at is moved behind both. */
+static bool take_number(const char **at, uint64_t *number)
+{
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	*number = strtoull(*at, &end, 10);
+	if (*end != ' ')
+		return false;
+	*at = end + 1;
+	return true;
+}
+
 bool above__next(const char **at, struct ancestor *ancestor)
 {
-	size_t len = strcspn(*at, "\n");
-	char line[ABOVE_LEN];
-	uint64_t start;
-	int comm = 0;
+	const char *line = *at;
+	uint64_t pid, start, uid;
+	size_t len;
 
 	*ancestor = (struct ancestor){};
-	text__copy(line, len + 1 < sizeof(line) ? len + 1 : sizeof(line), *at);
-	*at += len + ((*at)[len] == '\n');
-	if (sscanf(line, "%" SCNu32 " %" SCNu64 " %" SCNu32 " %n", &ancestor->who.pid, &start,
-		   &ancestor->uid, &comm) < 3 ||
-	    !comm)
+	*at += strcspn(*at, "\n");
+	*at += **at == '\n';
+	if (!take_number(&line, &pid) || !take_number(&line, &start) || !take_number(&line, &uid))
 		return false;
-	ancestor->who.start = start;
-	text__copy(ancestor->comm, sizeof(ancestor->comm), line + comm);
+	len = strcspn(line, "\n");
+	if (len >= sizeof(ancestor->comm))
+		len = sizeof(ancestor->comm) - 1;
+	*ancestor = (struct ancestor){ .who = { .start = start, .pid = (uint32_t)pid },
+				       .uid = (uint32_t)uid };
+	memcpy(ancestor->comm, line, len);
 	return true;
 }
 

@@ -224,6 +224,7 @@ static bool is_stored(const struct recorder *recorder, const union row *row)
 	case CONTROL_HOST_ROW:
 	case CONTROL_INCIDENT_ROW:
 	case CONTROL_SURVIVOR_ROW:
+	case CONTROL_DEATH_ROW:
 		return true;
 	default:
 		return false;
