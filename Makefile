@@ -145,7 +145,7 @@ $(COMPLETIONS): $(BUILD)/orphanctl
 
 CTL_PARTS = $(filter-out %/main.o,$(CTL))
 RECORDER_PARTS = $(addprefix $(BUILD)/obj/user/recorder/,page.o request.o metrics.o picture.o health.o \
-                 listing.o sse.o feed.o)
+                 listing.o sse.o feed.o visit.o)
 GUARD_PARTS = $(addprefix $(BUILD)/obj/user/guard/,config.o config_reader.o config_rules.o names.o)
 
 $(BUILD)/tests/unit-tests: $(UNIT) $(CTL_PARTS) $(GUARD_PARTS) $(RECORDER_PARTS) $(REPORT) $(STORE) $(LINES) $(JSON) $(MODEL) $(BASE)

@@ -25,6 +25,7 @@
 #include "recorder/page.h"
 #include "recorder/request.h"
 #include "recorder/sse.h"
+#include "recorder/visit.h"
 
 /* Clients of /events, and some room for whoever only looks in. */
 #define CONNECTIONS (SSE_CLIENTS + 64)
@@ -49,6 +50,7 @@ struct feed {
 	struct picture picture;
 	struct health health;
 	struct request_list waiting; /* for the guard, the longest first */
+	struct visits visits;
 };
 
 struct request {
@@ -532,6 +534,27 @@ static bool refuse(struct request *request, const char *method, enum MHD_Result 
 	return true;
 }
 
+static struct visit *visit_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct feed *feed = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED && info)
+		*context = visit__new(&feed->visits, info->connect_fd, clock__boottime());
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED && *context)
+		visit__free(&feed->visits, *context);
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **context)
@@ -546,6 +569,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		if (!request)
 			return MHD_NO;
 		request->feed = cls;
+		visit__asked(&request->feed->visits, visit_of(connection));
 		request->connection = connection;
 		return refuse(request, method, &result) ? result : MHD_YES;
 	}
@@ -561,9 +585,10 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 {
 	struct request *request = *context;
 
-	(void)cls;
-	(void)connection;
+	struct feed *feed = cls;
+
 	(void)code;
+	visit__answered(&feed->visits, visit_of(connection), clock__boottime());
 	if (request && request->waits)
 		TAILQ_REMOVE(&request->feed->waiting, request, waiting);
 	free(request);
@@ -594,10 +619,11 @@ int feed__open(struct feed *feed, int listener)
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			(listener < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0),
 		0, NULL, NULL, on_request, feed, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_ARRAY, options, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_S,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+		MHD_OPTION_ARRAY, options, MHD_OPTION_NOTIFY_COMPLETED, on_completed, feed,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, feed, MHD_OPTION_CONNECTION_LIMIT,
+		CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_END);
 	return feed->server ? 0 : -EIO;
 }
 
@@ -633,6 +659,7 @@ int feed__patience(const struct feed *feed, uint64_t now, int most)
 		most = (int)server;
 	if (first)
 		most = ms_until(first->deadline, now, most);
+	most = ms_until(visits__due(&feed->visits), now, most);
 	return ms_until(sse__due(feed->sse), now, most);
 }
 
@@ -643,6 +670,7 @@ void feed__turn(struct feed *feed)
 	if (!feed->server)
 		return;
 	give_up_waiting(feed, now);
+	visits__turn(&feed->visits, now);
 	sse__turn(feed->sse, now);
 	MHD_run(feed->server);
 }
@@ -677,6 +705,7 @@ struct feed *feed__new(struct recorder *recorder, const struct recorder_settings
 	feed->settings = settings;
 	memcpy(feed->bell, bell, sizeof(feed->bell));
 	TAILQ_INIT(&feed->waiting);
+	TAILQ_INIT(&feed->visits);
 	feed->sse = sse__new(recorder, &feed->users);
 	if (feed->sse)
 		return feed;
