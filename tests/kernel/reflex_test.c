@@ -7,8 +7,10 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +65,14 @@ static void see_no_trace(struct rig *rig)
 	cr_expect_eq(rig__counter(rig, "members_unlisted"), 0);
 }
 
+/* 7.0 and later: a tracepoint's program, while a task is preempted inside it. */
+static bool kernel_can_skip(void)
+{
+	struct utsname name;
+
+	return uname(&name) == 0 && strtoul(name.release, NULL, 10) >= 7;
+}
+
 /* Each of the survivors, and nobody but the kernel. */
 static void see_told(struct rig *rig, pid_t root, size_t survivors)
 {
@@ -81,7 +91,9 @@ static void see_told(struct rig *rig, pid_t root, size_t survivors)
 		cr_expect_eq(survivor->exit_code & 0x7f, SIGKILL);
 	}
 	cr_expect_eq(rig__incidents(rig, root), 1, "told once");
-	cr_expect_eq(rig__counter(rig, "signals_sent"), 0);
+	/* Where programs can be skipped an end may be missed, and who is gone be signalled again. */
+	if (!kernel_can_skip())
+		cr_expect_eq(rig__counter(rig, "signals_sent"), 0);
 }
 
 static const struct band *meet_family(struct rig *rig, pid_t root)

@@ -53,6 +53,15 @@ const char *strike__spared(const struct guard *guard, const struct proc *proc,
 	return NULL;
 }
 
+/* Who has the pid is held by its pidfd, and its entry stands: it is the member. Where the kernel
+ * can skip programs an entry may outlive its process, and somebody else have the pid: there its
+ * start is looked at, too. */
+static bool is_proven(const struct guard *guard, struct ident id)
+{
+	return kernel__is_member(guard->kernel, id) &&
+	       (!kernel__skips(guard->kernel) || procfs__is(id));
+}
+
 int strike__send(struct guard *guard, struct ident id, int signal, int *pidfd, bool keep)
 {
 	const struct proc *proc = family__proc(guard->family, id);
@@ -66,7 +75,7 @@ int strike__send(struct guard *guard, struct ident id, int signal, int *pidfd, b
 			return -errno;
 	}
 	/* Who is outside the map has been proven when its pidfd was opened. */
-	if (!outside && !kernel__is_member(guard->kernel, id))
+	if (!outside && !is_proven(guard, id))
 		return -ESRCH;
 	if (pidfd_send_signal(fd, signal, NULL, 0)) {
 		int err = -errno;

@@ -84,8 +84,11 @@ async function open(options = {}) {
 	return page;
 }
 
+/* A daemon that has no CPU may not answer in time: the feed says so, and the page asks again. */
+const isBusy = (text) => text.includes("503 (Service Unavailable)");
+
 const close = async (page) => {
-	assert.deepEqual(page.wrong, []);
+	assert.deepEqual(page.wrong.filter((text) => !isBusy(text)), []);
 	await page.context().close();
 };
 
