@@ -129,7 +129,7 @@ static int prepare_insert(struct store *store, const struct table *table, sqlite
 
 static int prepare_writing(struct store *store)
 {
-	int err = store__run(store, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;");
+	int err = store__run(store, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -24576;");
 
 	for (size_t i = 0; !err && i < TABLES; i++)
 		err = prepare_insert(store, &tables[i], &store->insert[i]);

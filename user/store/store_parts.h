@@ -8,7 +8,7 @@
 #include "store/store.h"
 #include "store/tables.h"
 
-#define IMAGE_SLOTS 1024
+#define IMAGE_SLOTS 16384
 
 struct image_slot {
 	uint64_t hash;
