@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "model/incident.h"
 #include "model/policy.h"
@@ -68,13 +69,10 @@ void incident__free(struct incident *incident)
 	free(incident);
 }
 
-/* FNV-1a, then the finish of splitmix64 so that every bit counts. */
+/* With the finish of splitmix64, so that every bit counts. */
 static uint64_t hash(uint64_t seed, const void *data, size_t size)
 {
-	const unsigned char *byte = data;
-
-	for (size_t i = 0; i < size; i++)
-		seed = (seed ^ byte[i]) * 0x100000001b3ULL;
+	seed = hash__more(seed, data, size);
 	seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9ULL;
 	seed = (seed ^ seed >> 27) * 0x94d049bb133111ebULL;
 	return seed ^ seed >> 31;
@@ -97,7 +95,7 @@ static void format_ulid(char text[INCIDENT_ID_LEN], uint64_t ms, uint64_t high, 
 
 void incident__make_id(struct incident *incident, const char *boot_id, uint64_t realtime)
 {
-	uint64_t low = hash(0xcbf29ce484222325ULL, boot_id, strlen(boot_id));
+	uint64_t low = hash(HASH_START, boot_id, strlen(boot_id));
 	uint64_t high;
 
 	low = hash(low, &incident->death.who, sizeof(incident->death.who));

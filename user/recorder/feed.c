@@ -14,6 +14,7 @@
 #include <json-c/json.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/text.h"
@@ -139,15 +140,9 @@ static const char *header(const struct request *request, const char *name)
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
-/* FNV-1a */
 static void make_tag(const void *bytes, size_t len, char *tag, size_t size)
 {
-	const unsigned char *at = bytes;
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ at[i]) * 0x100000001b3ULL;
-	snprintf(tag, size, "\"%016" PRIx64 "\"", hash);
+	snprintf(tag, size, "\"%016" PRIx64 "\"", hash__of(bytes, len));
 }
 
 /* With a tag: who has that already gets it no second time. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "recorder/page.h"
 
 /* The assembler takes the file in, from where make runs. */
@@ -45,12 +46,8 @@ const struct page_file *page__find(const char *path)
 	return NULL;
 }
 
-/* FNV-1a */
 void page__etag(const struct page_file *page, char etag[PAGE_ETAG_LEN])
 {
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (const char *byte = page->bytes; byte < page->end; byte++)
-		hash = (hash ^ (unsigned char)*byte) * 0x100000001b3;
-	snprintf(etag, PAGE_ETAG_LEN, "\"%016" PRIx64 "\"", hash);
+	snprintf(etag, PAGE_ETAG_LEN, "\"%016" PRIx64 "\"",
+		 hash__of(page->bytes, (size_t)(page->end - page->bytes)));
 }

@@ -10,6 +10,7 @@
 
 #include <sqlite3.h>
 
+#include "base/hash.h"
 #include "base/own.h"
 #include "base/text.h"
 #include "store/store_parts.h"
@@ -338,25 +339,14 @@ int store__put_host(struct store *store, const struct control_host *host)
 	return err;
 }
 
-/* FNV-1a: only to find who may be the same. */
-static uint64_t hash_more(uint64_t hash, const void *bytes, size_t size)
-{
-	const unsigned char *at = bytes;
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ at[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 static uint64_t hash_of(const struct control_image *image)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL;
+	uint64_t hash = hash__of(&image->uid, sizeof(image->uid));
 
-	hash = hash_more(hash, &image->uid, sizeof(image->uid));
-	hash = hash_more(hash, image->comm, strnlen(image->comm, sizeof(image->comm)));
-	hash = hash_more(hash, image->exe, strnlen(image->exe, sizeof(image->exe)));
-	hash = hash_more(hash, image->args, image->args_len);
-	return hash_more(hash, image->cgroup, strnlen(image->cgroup, sizeof(image->cgroup)));
+	hash = hash__more(hash, image->comm, strnlen(image->comm, sizeof(image->comm)));
+	hash = hash__more(hash, image->exe, strnlen(image->exe, sizeof(image->exe)));
+	hash = hash__more(hash, image->args, image->args_len);
+	return hash__more(hash, image->cgroup, strnlen(image->cgroup, sizeof(image->cgroup)));
 }
 
 static void bind_image(sqlite3_stmt *statement, uint64_t hash, const struct control_image *image)
