@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "ctl/ctl.h"
-#include "model/incident.h"
+#include "model/filter.h"
 #include "model/policy.h"
 
 struct parser {
@@ -163,31 +163,28 @@ static int take_scope(struct parser *parser, const char *value)
 	return 0;
 }
 
+static int take_when(struct parser *parser, const char *option, const char *value, uint64_t *to)
+{
+	if (clock__parse_when(value, parser->now, to))
+		return refuse(parser,
+			      "--%s '%.80s' is no time; write 5m (ago) or 2026-11-22T12:00:00Z",
+			      option, value);
+	return 0;
+}
+
 static int take_since(struct parser *parser, const char *value)
 {
-	if (clock__parse_when(value, parser->now, &parser->options->since))
-		return refuse(parser,
-			      "--since '%.80s' is no time; write 5m (ago) or 2026-11-22T12:00:00Z",
-			      value);
-	return 0;
+	return take_when(parser, "since", value, &parser->options->since);
 }
 
 static int take_until(struct parser *parser, const char *value)
 {
-	if (clock__parse_when(value, parser->now, &parser->options->until))
-		return refuse(parser,
-			      "--until '%.80s' is no time; write 5m (ago) or 2026-11-22T12:00:00Z",
-			      value);
-	return 0;
+	return take_when(parser, "until", value, &parser->options->until);
 }
 
 static int take_at(struct parser *parser, const char *value)
 {
-	if (clock__parse_when(value, parser->now, &parser->options->at))
-		return refuse(parser,
-			      "--at '%.80s' is no time; write 5m (ago) or 2026-11-22T12:00:00Z",
-			      value);
-	return 0;
+	return take_when(parser, "at", value, &parser->options->at);
 }
 
 static int take_tree(struct parser *parser, const char *value)
@@ -197,24 +194,11 @@ static int take_tree(struct parser *parser, const char *value)
 	return 0;
 }
 
-/* "orphand.process.forked" or "process.forked" */
-static int type_of(const char *name, size_t len)
-{
-	for (int i = 0; i < EVENT_TYPES; i++) {
-		const char *known = json__event_name((uint32_t)i);
-
-		if ((strlen(known) == len && strncmp(known, name, len) == 0) ||
-		    (strlen(known + 8) == len && strncmp(known + 8, name, len) == 0))
-			return i;
-	}
-	return -EINVAL;
-}
-
 static int take_type(struct parser *parser, const char *value)
 {
 	for (const char *at = value;; at++) {
 		size_t len = strcspn(at, ",");
-		int type = type_of(at, len);
+		int type = json__event_type(at, len);
 
 		if (type < 0)
 			return refuse(parser,
@@ -276,17 +260,13 @@ static int take_rule(struct parser *parser, const char *value)
 
 static int take_outcome(struct parser *parser, const char *value)
 {
-	for (uint32_t i = 0; i < INCIDENT_OUTCOMES; i++) {
-		if (strcmp(incident_outcome__name(i), value) == 0) {
-			text__copy(parser->options->outcome, sizeof(parser->options->outcome),
-				   value);
-			return 0;
-		}
-	}
-	return refuse(parser,
-		      "--outcome '%.80s' is no outcome; write cleared, stuck, spared, observed or "
-		      "braked",
-		      value);
+	if (filter__outcome(value) < 0)
+		return refuse(parser,
+			      "--outcome '%.80s' is no outcome; write cleared, stuck, spared, "
+			      "observed or braked",
+			      value);
+	text__copy(parser->options->outcome, sizeof(parser->options->outcome), value);
+	return 0;
 }
 
 static int take_limit(struct parser *parser, const char *value)

@@ -20,6 +20,8 @@
 
 /* ---- names */
 
+#define EVENT_PREFIX "orphand."
+
 static const char *const event_names[EVENT_TYPES] = {
 	[EVENT_TREE_TRACKED] = "orphand.tree.tracked",
 	[EVENT_PROCESS_FORKED] = "orphand.process.forked",
@@ -49,6 +51,19 @@ static const char *name_of(const char *const *names, size_t count, uint32_t n)
 const char *json__event_name(uint32_t type)
 {
 	return name_of(event_names, COUNT(event_names), type);
+}
+
+int json__event_type(const char *name, size_t len)
+{
+	for (int type = 0; type < EVENT_TYPES; type++) {
+		const char *whole = event_names[type];
+		const char *brief = whole + strlen(EVENT_PREFIX);
+
+		if ((strlen(whole) == len && memcmp(whole, name, len) == 0) ||
+		    (strlen(brief) == len && memcmp(brief, name, len) == 0))
+			return type;
+	}
+	return -EINVAL;
 }
 
 const char *json__finding_level(uint32_t level)

@@ -64,4 +64,7 @@ const char *json__finding_level(uint32_t level);
 /* "orphand.process.forked" */
 const char *json__event_name(uint32_t type);
 
+/* The type of that name, with or without its "orphand."; -EINVAL: there is none. */
+int json__event_type(const char *name, size_t len);
+
 #endif

@@ -9,12 +9,11 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "model/incident.h"
+#include "model/filter.h"
 #include "model/json.h"
 #include "recorder/request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define EVENT_PREFIX "orphand."
 
 /* ---- parameters */
 
@@ -41,12 +40,9 @@ static int set_number(const char *value, uint64_t least, uint64_t most, uint32_t
 
 static int set_outcome(struct query *query, const char *value)
 {
-	for (int i = 0; i < INCIDENT_OUTCOMES; i++) {
-		if (strcmp(value, incident_outcome__name((enum incident_outcome)i)) == 0)
-			return text__copy(query->outcome, sizeof(query->outcome), value) ? 0
-											 : -EINVAL;
-	}
-	return -EINVAL;
+	if (filter__outcome(value) < 0)
+		return -EINVAL;
+	return text__copy(query->outcome, sizeof(query->outcome), value) ? 0 : -EINVAL;
 }
 
 static int set_id(struct query *query, const char *value)
@@ -60,29 +56,16 @@ static int set_id(struct query *query, const char *value)
 	return 0;
 }
 
-static uint32_t type_of(const char *name, size_t len)
-{
-	for (uint32_t type = 0; type < EVENT_TYPES; type++) {
-		const char *whole = json__event_name(type);
-		const char *brief = whole + strlen(EVENT_PREFIX);
-
-		if ((strlen(whole) == len && memcmp(whole, name, len) == 0) ||
-		    (strlen(brief) == len && memcmp(brief, name, len) == 0))
-			return 1U << type;
-	}
-	return 0;
-}
-
 /* "root.died,incident.opened", with or without "orphand."; those of each further type= are added. */
 static int add_types(struct query *query, const char *value)
 {
 	for (;;) {
 		size_t len = strcspn(value, ",");
-		uint32_t type = type_of(value, len);
+		int type = json__event_type(value, len);
 
-		if (!type)
-			return -EINVAL;
-		query->types |= type;
+		if (type < 0)
+			return type;
+		query->types |= 1U << type;
 		if (!value[len])
 			return 0;
 		value += len + 1;
