@@ -69,12 +69,11 @@ static __always_inline void note_sender(struct sender *sender, int sig, __u64 in
 }
 
 /* Whether it is news. */
-static __always_inline bool note_in(void *map, const struct ident *who, int sig,
+static __always_inline bool note_in(void *map, const struct ident *who, int sig, __u64 raw,
 				    struct kernel_siginfo *info)
 {
 	struct senders noted = {};
 	struct senders *known = bpf_map_lookup_elem(map, who);
-	__u64 raw = number_of(info);
 
 	if (known)
 		noted = *known;
@@ -95,6 +94,7 @@ static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
 				       struct task_struct *task, int result)
 {
 	struct ident who;
+	__u64 raw;
 	bool news;
 
 	if (sig < 1 || sig > 64 || (sig < 32 && HARMLESS >> sig & 1))
@@ -104,14 +104,15 @@ static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
 	if (sig != SIGKILL && !is_unhandled(task, sig))
 		return 0;
 	who = ident_of(task);
-	if (!mark_victim_has_task() && sig == SIGKILL && number_of(info) == 1)
+	raw = number_of(info);
+	if (!mark_victim_has_task() && sig == SIGKILL && raw == 1)
 		note_kernel_kill(&who, task);
 	if (bpf_map_lookup_elem(&members, &who))
-		news = note_in(&senders, &who, sig, info);
+		news = note_in(&senders, &who, sig, raw, info);
 	else
-		news = note_in(&strangers, &who, sig, info);
+		news = note_in(&strangers, &who, sig, raw, info);
 	if (news)
-		tell_sender(&who, number_of(info), info);
+		tell_sender(&who, raw, info);
 	return 0;
 }
 

@@ -68,11 +68,9 @@ static struct ending *ending_of(struct inquest *inquest, struct ident who)
 	return more;
 }
 
-static void classify(struct control_death_row *row, uint32_t oom)
+static void classify(struct control_death_row *row)
 {
-	const struct death death = {
-		.who = row->who, .exit_code = row->exit_code, .oom = oom, .sender = row->sender
-	};
+	const struct death death = { .who = row->who, .exit_code = row->exit_code };
 
 	row->kind = cause__kind(&death);
 	row->origin = cause__origin(&death);
@@ -104,7 +102,7 @@ static enum verdict take_exit(struct inquest *inquest, const struct control_even
 	ending->death.tree = row->tree;
 	ending->death.vpid = row->vpid;
 	ending->death.image = row->image;
-	classify(&ending->death, 0);
+	classify(&ending->death);
 	return ROW_TAKEN;
 }
 
@@ -178,7 +176,7 @@ static enum verdict take_survivor(struct inquest *inquest, const struct control_
 	ending->death.exit_code = row->exit_code;
 	ending->death.tree = inquest->incident.tree;
 	ending->death.image = row->image;
-	classify(&ending->death, 0);
+	classify(&ending->death);
 	ending->told = row->gone;
 	return ROW_TAKEN;
 }

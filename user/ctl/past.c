@@ -303,7 +303,6 @@ static int replay(struct past *past)
 /* ---- telling */
 
 struct telling {
-	const struct past *past;
 	client_row_fn *fn;
 	void *data;
 	enum verdict verdict;
@@ -340,7 +339,7 @@ static enum verdict tell(const struct past *past, client_row_fn *fn, void *data)
 {
 	const struct trace *begun = &past->tree->trace;
 	const struct relative *root = relative_of(past, begun->who);
-	struct telling telling = { past, fn, data, ROW_TAKEN };
+	struct telling telling = { fn, data, ROW_TAKEN };
 	struct control_tree_row row = {
 		.head = { CONTROL_VERSION, CONTROL_TREE_ROW, sizeof(row) },
 		.id = begun->tree,
