@@ -48,8 +48,10 @@ static __always_inline int tell_stranger(struct task_struct *task, struct record
 		return 0;
 	fill_death(death, task);
 	fill_sender(death, &strangers);
-	/* Of two last threads, or instances, the first tells; both do of one that nobody noted. */
-	if (death->sender.signal && bpf_map_delete_elem(&strangers, &death->who))
+	/* Of two last threads, or instances, the first tells. Of one that nobody noted both threads
+	 * do, and no instance: to the second, a member that the first has taken out is such a one. */
+	if ((attached_twice || death->sender.signal) &&
+	    bpf_map_delete_elem(&strangers, &death->who))
 		return 0;
 	count(COUNTER_STRANGERS);
 	fill_head(&record->head, RECORD_STRANGER, sizeof(*record), &death->who);
