@@ -164,11 +164,38 @@ const struct said *user__run_as(struct rig *rig, uid_t uid, const char *const *w
 	return &said;
 }
 
+/* Whether it runs its own program and has that one's arguments, or has ended. */
+static bool has_begun(pid_t pid)
+{
+	autoclose int fd = -1;
+	char path[32], first;
+	struct stat own, its;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (stat(path, &its))
+		return true;
+	if (stat("/proc/self/exe", &own))
+		cr_assert_fail("/proc/self/exe: %s", strerror(errno));
+	if (its.st_ino == own.st_ino && its.st_dev == own.st_dev)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || read(fd, &first, 1) != 0;
+}
+
 pid_t user__begin_as(struct rig *rig, uid_t uid, const char *const *words)
 {
+	struct patience patience = rig__patience(DEADLINE);
+	pid_t pid;
+
 	if (background < 0)
 		background = memory_file();
-	return start(rig, uid, words, background, background);
+	pid = start(rig, uid, words, background, background);
+	while (!has_begun(pid)) {
+		if (!rig__retry(&patience))
+			cr_assert_fail("%s: pid %d does not begin", words[0], pid);
+	}
+	return pid;
 }
 
 /* The n-th line, without its newline; false: it is not whole yet. */
