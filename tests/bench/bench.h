@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * bench.h - what the parts of the bench share: the two benchmarks, samples, and the end of it all.
+ * bench.h - what the parts of the bench share: the benchmarks, samples, and the end of it all.
  *
  * A function that can fail says why itself and returns -1; everybody above only lets go of what is
  * his. SIGINT, SIGTERM and SIGHUP make the next wait fail in the same way.

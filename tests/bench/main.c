@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* main.c - options, the head lines, and what both benchmarks need. */
+/* main.c - options, the head lines, and what all benchmarks need. */
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -20,22 +20,37 @@
 
 static volatile sig_atomic_t stop_signal;
 
-static const char usage[] =
-	"usage: bench kill|hooks|rules|store|recorder|feed|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
-	"\n"
-	"kill    from a root's kill to the end of the last of its family, beside the kernel's own ways\n"
-	"hooks   what the programs add to processes that nobody watches\n"
-	"rules   what many rules add to them, and how long a reload takes\n"
-	"store   what a recorder takes in, and how soon the store answers\n"
-	"recorder  whether the guard's signals wait for it\n"
-	"\n"
-	"  --events N      so many in the store (1000000)\n"
-	"  --rounds N      the same number for everything (by default fewer for large families)\n"
-	"  --sizes N,...   descendants (1,10,100,1000,5000)\n"
-	"  --shapes S,...  of families: plain, strays, forked (all)\n"
-	"  --orphand FILE  the daemon under test (beside the bench's own folder)\n";
+static const struct {
+	const char *name;
+	int (*run)(const struct settings *settings);
+	const char *about;
+} benchmarks[] = {
+	{ "kill", bench__kill, "from a root's kill to the last end, beside the kernel's own ways" },
+	{ "hooks", bench__hooks, "what the programs add to processes that nobody watches" },
+	{ "rules", bench__rules, "what many rules add to them, and how long a reload takes" },
+	{ "store", bench__store, "what a recorder takes in, and how soon the store answers" },
+	{ "recorder", bench__recorder, "whether the guard's signals wait for it" },
+	{ "feed", bench__feed, "what a scrape and many readers cost" },
+};
+#define BENCHMARKS (sizeof(benchmarks) / sizeof(*benchmarks))
 
-/* ---- what both need */
+static void print_usage(FILE *file)
+{
+	fputs("usage: bench WHAT|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
+	      "\n",
+	      file);
+	for (size_t i = 0; i < BENCHMARKS; i++)
+		fprintf(file, "%-9s %s\n", benchmarks[i].name, benchmarks[i].about);
+	fputs("\n"
+	      "  --events N      so many in the store (1000000)\n"
+	      "  --rounds N      the same number for everything (by default fewer for large families)\n"
+	      "  --sizes N,...   descendants (1,10,100,1000,5000)\n"
+	      "  --shapes S,...  of families: plain, strays, forked (all)\n"
+	      "  --orphand FILE  the daemon under test (beside the bench's own folder)\n",
+	      file);
+}
+
+/* ---- what all need */
 
 int bench__fail(const char *format, ...)
 {
@@ -229,7 +244,7 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 			settings->program = optarg;
 			break;
 		case 'h':
-			fputs(usage, stdout);
+			print_usage(stdout);
 			exit(0);
 		default:
 			return false;
@@ -254,25 +269,27 @@ static void find_program(char *path, size_t size)
 	snprintf(path, size, "%s/orphand", self);
 }
 
+static bool is_known(const char *what)
+{
+	if (strcmp(what, "all") == 0)
+		return true;
+	for (size_t i = 0; i < BENCHMARKS; i++) {
+		if (strcmp(what, benchmarks[i].name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int run(const char *what, const struct settings *settings)
 {
 	bool all = strcmp(what, "all") == 0;
-	int err = 0;
 
 	print_head();
-	if (all || strcmp(what, "kill") == 0)
-		err = bench__kill(settings);
-	if (!err && (all || strcmp(what, "hooks") == 0))
-		err = bench__hooks(settings);
-	if (!err && (all || strcmp(what, "rules") == 0))
-		err = bench__rules(settings);
-	if (!err && (all || strcmp(what, "store") == 0))
-		err = bench__store(settings);
-	if (!err && (all || strcmp(what, "recorder") == 0))
-		err = bench__recorder(settings);
-	if (!err && (all || strcmp(what, "feed") == 0))
-		err = bench__feed(settings);
-	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+	for (size_t i = 0; i < BENCHMARKS; i++) {
+		if ((all || strcmp(what, benchmarks[i].name) == 0) && benchmarks[i].run(settings))
+			return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -286,14 +303,12 @@ int main(int argc, char **argv)
 	find_program(program, sizeof(program));
 	settings.program = program;
 	if (!parse_options(argc, argv, &settings)) {
-		fputs(usage, stderr);
+		print_usage(stderr);
 		return 2;
 	}
 	what = argv[optind];
-	if (strcmp(what, "all") != 0 && strcmp(what, "kill") != 0 && strcmp(what, "hooks") != 0 &&
-	    strcmp(what, "rules") != 0 && strcmp(what, "store") != 0 &&
-	    strcmp(what, "recorder") != 0 && strcmp(what, "feed") != 0) {
-		fputs(usage, stderr);
+	if (!is_known(what)) {
+		print_usage(stderr);
 		return 2;
 	}
 	if (geteuid() != 0)
