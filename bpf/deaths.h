@@ -3,6 +3,11 @@
 #ifndef DEATHS_H
 #define DEATHS_H
 
+static __always_inline bool was_signalled(struct task_struct *task)
+{
+	return exit_code_of(task) & 0x7f;
+}
+
 static __always_inline void fill_sender(struct death *death, void *map)
 {
 	struct senders *noted = bpf_map_lookup_elem(map, &death->who);
@@ -44,7 +49,7 @@ static __always_inline int tell_stranger(struct task_struct *task, struct record
 {
 	struct death *death = &record->death;
 
-	if (!(exit_code_of(task) & 0x7f))
+	if (!was_signalled(task))
 		return 0;
 	fill_death(death, task);
 	fill_sender(death, &strangers);
@@ -92,7 +97,13 @@ static __always_inline void leave_kin(struct death *death, struct sweep *sweep)
 		death->flags |= DEATH_KEPT;
 }
 
-static __always_inline int take_out(const __u64 *ctx, struct task_struct *task, bool reflex)
+/* Whether the last thread of a process ends that somebody may ask about. */
+static __always_inline bool is_of_interest(const __u64 *ctx, struct task_struct *task)
+{
+	return is_last_thread(ctx, task) && (is_marked(task->tgid) || was_signalled(task));
+}
+
+static __always_inline int take_out(struct task_struct *task, bool reflex)
 {
 	struct record_exit record = {};
 	struct death *death = &record.death;
@@ -101,8 +112,6 @@ static __always_inline int take_out(const __u64 *ctx, struct task_struct *task, 
 	bool kept = true, answered = false;
 	__u16 flags, on;
 
-	if (!is_last_thread(ctx, task))
-		return 0;
 	death->who = ident_of(task);
 	member = bpf_map_lookup_elem(&members, &death->who);
 	if (!member)
@@ -113,6 +122,7 @@ static __always_inline int take_out(const __u64 *ctx, struct task_struct *task, 
 	death->forker = member->parent;
 	if (bpf_map_delete_elem(&members, &death->who))
 		return 0; /* another last thread was first, or the other instance */
+	put_mark(death->who.pid, 0);
 	fill_death(death, task);
 	fill_sender(death, &senders);
 	bpf_map_delete_elem(&senders, &death->who);
@@ -147,28 +157,38 @@ static __always_inline int take_out(const __u64 *ctx, struct task_struct *task, 
 	return 0;
 }
 
+static __noinline int exit_alone(struct task_struct *task)
+{
+	return take_out(task, false);
+}
+
+static __noinline int exit_with_kin(struct task_struct *task)
+{
+	return take_out(task, true);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	return take_out(ctx, task, false);
+	return is_of_interest(ctx, task) ? exit_alone(task) : 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit_again, struct task_struct *task)
 {
-	return take_out(ctx, task, false);
+	return is_of_interest(ctx, task) ? exit_alone(task) : 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(kin_on_exit, struct task_struct *task)
 {
-	return take_out(ctx, task, true);
+	return is_of_interest(ctx, task) ? exit_with_kin(task) : 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(kin_on_exit_again, struct task_struct *task)
 {
-	return take_out(ctx, task, true);
+	return is_of_interest(ctx, task) ? exit_with_kin(task) : 0;
 }
 
 #endif

@@ -176,6 +176,7 @@ static __always_inline bool make_root(struct exec_scratch *scratch, struct ident
 	if (bpf_map_update_elem(&trees, who, &tree, BPF_NOEXIST))
 		goto full;
 	record->tree = *who;
+	put_mark(who->pid, 1);
 	if (bpf_map_update_elem(&members, who, &entry, member ? BPF_EXIST : BPF_NOEXIST) == 0) {
 		if (reflex) {
 			kin_place_tree(who, &tree.outer);
@@ -223,13 +224,15 @@ static __always_inline bool was_told(const struct ident *who, struct task_struct
 
 static __always_inline int name_exec(struct task_struct *task, bool reflex)
 {
-	struct ident who = ident_of(task);
 	struct exec_scratch *scratch;
-	struct member *member = bpf_map_lookup_elem(&members, &who);
+	struct member *member = NULL;
 	struct record_exec *record;
+	struct ident who = ident_of(task);
 	__u32 zero = 0;
 	bool root;
 
+	if (is_marked(who.pid))
+		member = bpf_map_lookup_elem(&members, &who);
 	if (!member && !rules_are_there)
 		return 0;
 	scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
@@ -261,28 +264,43 @@ static __always_inline int name_exec(struct task_struct *task, bool reflex)
 	return 0;
 }
 
+static __always_inline bool is_asked_about(struct task_struct *task)
+{
+	return rules_are_there || is_marked(task->tgid);
+}
+
+static __noinline int exec_alone(struct task_struct *task)
+{
+	return name_exec(task, false);
+}
+
+static __noinline int exec_with_kin(struct task_struct *task)
+{
+	return name_exec(task, true);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	return name_exec(task, false);
+	return is_asked_about(task) ? exec_alone(task) : 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_again, struct task_struct *task)
 {
-	return name_exec(task, false);
+	return is_asked_about(task) ? exec_alone(task) : 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(kin_on_exec, struct task_struct *task)
 {
-	return name_exec(task, true);
+	return is_asked_about(task) ? exec_with_kin(task) : 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(kin_on_exec_again, struct task_struct *task)
 {
-	return name_exec(task, true);
+	return is_asked_about(task) ? exec_with_kin(task) : 0;
 }
 
 #endif

@@ -34,6 +34,7 @@ static __always_inline int enter_child(const struct ident *parent, const struct 
 		entry->parent = *parent;
 		entry->flags = mother->flags;
 		entry->on = mother->on;
+		put_mark(child->pid, 1);
 		if (bpf_map_update_elem(&members, child, entry, BPF_ANY))
 			return -1;
 		entered = true;
@@ -101,8 +102,6 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 	struct ident who, mother;
 	int entered;
 
-	if (child->pid != child->tgid)
-		return 0; /* a thread */
 	mother = ident_of(parent);
 	who = ident_of(child);
 	if (attached_twice && bpf_map_lookup_elem(&members, &who))
@@ -127,28 +126,44 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 	return 0;
 }
 
+/* No thread, and perhaps a member's. */
+static __always_inline bool is_birth(struct task_struct *parent, struct task_struct *child)
+{
+	return child->pid == child->tgid && is_marked(parent->tgid);
+}
+
+static __noinline int fork_alone(struct task_struct *parent, struct task_struct *child)
+{
+	return follow_fork(parent, child, false);
+}
+
+static __noinline int fork_with_kin(struct task_struct *parent, struct task_struct *child)
+{
+	return follow_fork(parent, child, true);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	return follow_fork(parent, child, false);
+	return is_birth(parent, child) ? fork_alone(parent, child) : 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *child)
 {
-	return follow_fork(parent, child, false);
+	return is_birth(parent, child) ? fork_alone(parent, child) : 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(kin_on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	return follow_fork(parent, child, true);
+	return is_birth(parent, child) ? fork_with_kin(parent, child) : 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(kin_on_fork_again, struct task_struct *parent, struct task_struct *child)
 {
-	return follow_fork(parent, child, true);
+	return is_birth(parent, child) ? fork_with_kin(parent, child) : 0;
 }
 
 /* Where the kernel has no bpf_send_signal_task but lets a program change a return value: the

@@ -15,6 +15,15 @@ struct {
 	__type(value, struct member);
 } members SEC(".maps");
 
+/* See marks.h. User space writes through a mapping of its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MARKS_PIDS / MARKS_LINE);
+	__type(key, __u32);
+	__type(value, struct marks);
+} marks SEC(".maps");
+
 /* Roots. Here only ever asked for presence: an element may be reused while it is read. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "maps.h"
+#include "marks.h"
 #include "ring.h"
 #include "task.h"
 #include "kin.h"

@@ -13,7 +13,7 @@
 #endif
 
 /* Raised with every change of a pinned map's key or value. */
-#define ORPHAND_LAYOUT 4
+#define ORPHAND_LAYOUT 5
 
 #define COMM_LEN 16
 #define NAME_LEN 64
@@ -80,6 +80,14 @@ struct member {
 	__u32 version; /* raised by every change from user space */
 	__u16 flags;   /* enum member_flags */
 	__u16 on;      /* the tree's policy.on, for MEMBER_ANY */
+};
+
+/* Map "marks": for each pid, whether it may be a member's. Key: pid / MARKS_LINE. */
+#define MARKS_LINE 64
+#define MARKS_PIDS (1 << 22) /* what pids can be, PID_MAX_LIMIT in include/linux/threads.h */
+
+struct marks {
+	__u8 of[MARKS_LINE];
 };
 
 enum tree_flags {

@@ -102,6 +102,24 @@ Test(family, an_adopted_one_ends_as_well)
 	cr_assert_eq(rig__closed(rig, root)->n, 5);
 }
 
+/* Who is not, costs no look into the map of members. */
+Test(family, a_member_is_marked_as_long_as_it_lives)
+{
+	autorig struct rig *rig = rig__start();
+	pid_t bystander = rig__spawn(rig, "as bystander sleep");
+	pid_t root = rig__run(rig, ON_KILL, "fork { as stray sleep } sleep");
+	pid_t stray = rig__pid(rig, "stray");
+
+	rig__meet(rig, "bystander", 1);
+	cr_expect(rig__is_marked(rig, root));
+	cr_expect(rig__is_marked(rig, stray));
+	cr_expect(!rig__is_marked(rig, bystander));
+	kill(root, SIGKILL);
+	rig__closed(rig, root);
+	cr_expect(!rig__is_marked(rig, root));
+	cr_expect(!rig__is_marked(rig, stray));
+}
+
 /* The same program, the same process group, the same parent. */
 Test(family, a_bystander_lives)
 {

@@ -11,18 +11,25 @@
 
 #define PATIENCE 15
 
-/* Keys that come and go meanwhile may be told twice or not: ask of maps at rest. */
-size_t rig__entries(const struct rig *rig, const char *map)
+static int open_map(const struct rig *rig, const char *map)
 {
-	autoclose int fd = -1;
-	struct ident key, next;
 	char path[160];
-	size_t n = 0;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", rig->pins, map);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		cr_assert_fail("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* Keys that come and go meanwhile may be told twice or not: ask of maps at rest. */
+size_t rig__entries(const struct rig *rig, const char *map)
+{
+	autoclose int fd = open_map(rig, map);
+	struct ident key, next;
+	size_t n = 0;
+
 	for (bool more = bpf_map_get_next_key(fd, NULL, &next) == 0; more;
 	     more = bpf_map_get_next_key(fd, &key, &next) == 0) {
 		key = next;
@@ -41,4 +48,14 @@ void rig__await_entries(const struct rig *rig, const char *map, size_t entries)
 			cr_assert_fail("the map %s has %zu entries, %zu were to be", map, n,
 				       entries);
 	}
+}
+
+bool rig__is_marked(const struct rig *rig, pid_t pid)
+{
+	autoclose int fd = open_map(rig, "marks");
+	uint32_t line = (uint32_t)pid / MARKS_LINE;
+	struct marks marks;
+
+	cr_assert_eq(bpf_map_lookup_elem(fd, &line, &marks), 0);
+	return marks.of[(uint32_t)pid % MARKS_LINE];
 }

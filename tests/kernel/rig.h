@@ -90,6 +90,8 @@ pid_t rig__run_program(struct rig *rig, const char *play);
 /* Entries of a pinned map, "members"; they are there before any record tells of them. */
 size_t rig__entries(const struct rig *rig, const char *map);
 void rig__await_entries(const struct rig *rig, const char *map, size_t entries);
+/* Whether the programs ask the map of members about that pid. */
+bool rig__is_marked(const struct rig *rig, pid_t pid);
 
 /* ---- families (the words of a play: tests/actor/verbs.c) */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -317,7 +318,8 @@ uint64_t kernel__missed(struct kernel *kernel)
 	return missed;
 }
 
-#define MAPS 10
+#define PLAIN_MAPS 9 /* of any kernel */
+#define MAPS 11
 
 /* How many there are. Where the kernel can't have the reflex, its maps are not made. */
 static size_t list_maps(const struct kernel *kernel, const struct config *config,
@@ -333,15 +335,16 @@ static size_t list_maps(const struct kernel *kernel, const struct config *config
 	maps[5] = (struct pinned_map){ skel->maps.images, config->trees };
 	maps[6] = (struct pinned_map){ skel->maps.counters, 1 };
 	maps[7] = (struct pinned_map){ skel->maps.events, config->ring };
-	maps[8] = (struct pinned_map){ skel->maps.kin, config->processes };
-	maps[9] = (struct pinned_map){ skel->maps.ends, config->processes };
+	maps[8] = (struct pinned_map){ skel->maps.marks, MARKS_PIDS / MARKS_LINE };
+	maps[PLAIN_MAPS] = (struct pinned_map){ skel->maps.kin, config->processes };
+	maps[PLAIN_MAPS + 1] = (struct pinned_map){ skel->maps.ends, config->processes };
 	if (kernel->strikes)
 		return MAPS;
-	for (size_t i = 8; i < MAPS; i++)
+	for (size_t i = PLAIN_MAPS; i < MAPS; i++)
 		bpf_map__set_autocreate(maps[i].map, false);
 	bpf_map__set_autocreate(skel->maps.kin_locks, false);
 	bpf_map__set_autocreate(skel->maps.untouchables, false);
-	return 8;
+	return PLAIN_MAPS;
 }
 
 static void find_maps(struct kernel *kernel)
@@ -411,6 +414,10 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	if (err)
 		return err;
 	find_maps(kernel);
+	kernel->marks = mmap(NULL, MARKS_PIDS, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     bpf_map__fd(kernel->skel->maps.marks), 0);
+	if (kernel->marks == MAP_FAILED)
+		return -errno;
 	return pin_maps(kernel, maps, count);
 }
 
@@ -523,6 +530,8 @@ void kernel__close(struct kernel *kernel, bool unpin)
 	if (!kernel)
 		return;
 	ring_buffer__free(kernel->ring);
+	if (kernel->marks && kernel->marks != MAP_FAILED)
+		munmap(kernel->marks, MARKS_PIDS);
 	if (unpin)
 		pins__remove(kernel->pin_dir);
 	orphand_bpf__destroy(kernel->skel);

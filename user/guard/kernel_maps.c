@@ -133,6 +133,7 @@ uint64_t kernel__struck(const struct kernel *kernel, struct ident who)
 
 int kernel__enter(struct kernel *kernel, struct ident id, const struct member *member)
 {
+	__atomic_store_n(&kernel->marks[id.pid % MARKS_PIDS], 1, __ATOMIC_SEQ_CST);
 	if (bpf_map_update_elem(kernel->members, &id, member, BPF_NOEXIST))
 		return -errno;
 	kernel__place_member(kernel, id);

@@ -13,6 +13,7 @@ struct kernel {
 	const struct bpf_program *census, *stack; /* iterators */
 	const struct bpf_program *tends;	  /* the lists: attached to nothing */
 	int members, trees, condemned, deaths, images, counters, prefixes, senders;
+	uint8_t *marks;			   /* map "marks", mapped: a byte for each pid */
 	int kin, ends, untouchables, tend; /* -1: no reflex */
 	/* In the programs' own memory: */
 	bool *watches_execs;
