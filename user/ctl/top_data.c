@@ -179,7 +179,8 @@ static struct incident_entry *entry_of(struct incidents *incidents, const char *
 
 void incidents__put(struct incidents *incidents, const struct control_incident_row *row)
 {
-	*entry_of(incidents, row->id) = (struct incident_entry){ .row = *row };
+	/* an event behind the question may have come before its answer: stale stays */
+	entry_of(incidents, row->id)->row = *row;
 }
 
 void incidents__note(struct incidents *incidents, const struct control_event_row *event)
