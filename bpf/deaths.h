@@ -109,7 +109,7 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 	struct death *death = &record.death;
 	struct sweep sweep = {};
 	struct member *member;
-	bool kept = true, answered = false;
+	bool counts, kept = true, answered = false;
 	__u16 flags, on;
 
 	death->who = ident_of(task);
@@ -135,7 +135,8 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 		death->flags |= DEATH_REFLEX;
 	if (reflex)
 		keep_end(death);
-	if (death->root || may_count(flags, on, death->exit_code))
+	counts = death->root || may_count(flags, on, death->exit_code);
+	if (counts)
 		kept = keep(death);
 	if (answered && !kept) { /* nobody could tell of it */
 		death->flags &= ~DEATH_REFLEX;
@@ -147,7 +148,7 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 	count(death->root ? COUNTER_DEATHS : COUNTER_EXITS);
 	fill_head(&record.head, RECORD_EXIT, sizeof(record), &death->who);
 	/* Before those of the ones that it leaves behind. */
-	emit(&record, sizeof(record), RECORD_EXIT);
+	emit(&record, sizeof(record), RECORD_EXIT, counts);
 	if (answered) {
 		count(COUNTER_REFLEXES);
 		sweep_all(&sweep);

@@ -100,6 +100,7 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 	struct record_fork record = {};
 	struct member entry = {};
 	struct ident who, mother;
+	bool doomed;
 	int entered;
 
 	mother = ident_of(parent);
@@ -114,7 +115,8 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 		count(COUNTER_MEMBERS_FULL);
 	if (reflex && entered > 0)
 		kin_place_member(&who, &entry.tree);
-	record.struck = is_condemned(&entry, child->cred->uid.val) && strike(child);
+	doomed = is_condemned(&entry, child->cred->uid.val);
+	record.struck = doomed && strike(child);
 	if (reflex && record.struck)
 		note_struck(&who);
 	record.parent = mother;
@@ -122,7 +124,7 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 	record.flags = entry.flags;
 	read_vpid(child, &record.vpid, &record.pid_ns);
 	fill_head(&record.head, entered > 0 ? RECORD_FORK : RECORD_UNENTERED, sizeof(record), &who);
-	emit(&record, sizeof(record), record.head.type);
+	emit(&record, sizeof(record), record.head.type, entered < 0 || doomed != record.struck);
 	return 0;
 }
 

@@ -22,15 +22,53 @@ static __always_inline void fill_head(struct record *head, enum record_type type
 	head->who = *who;
 }
 
+/* Whether the guard will look at the ring by itself, soon: set and taken back by it alone. Until
+ * then it is woken for what can't wait, and before the ring gets full. */
+bool guard_looks = false;
+
+static __always_inline bool guard_sleeps(void)
+{
+	return !*(volatile bool *)&guard_looks;
+}
+
+static __always_inline bool is_filling(__u64 size)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) + size >
+	       bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2;
+}
+
+/* A record that nobody sees. */
+static __always_inline void wake_guard(void)
+{
+	void *nothing = bpf_ringbuf_reserve(&events, sizeof(__u64), 0);
+
+	if (nothing)
+		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+}
+
+/* The guard says that it sleeps and then looks once more; here the record is put and then the guard
+ * looked at once more, the xchg of its commit between: one of the two finds the other. */
+static __always_inline long put_record(void *record, __u64 size, bool urgent)
+{
+	long err;
+
+	if (urgent || guard_sleeps() || is_filling(size))
+		return bpf_ringbuf_output(&events, record, size, BPF_RB_FORCE_WAKEUP);
+	err = bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP);
+	if (!err && guard_sleeps())
+		wake_guard();
+	return err;
+}
+
 /* A guard that has drained the ring and finds the counter still has missed nothing: the counter
  * moves, and then the record gets a second try. Either the ring is still full, and the guard will
  * look at the counter behind what it drains; or it was drained in between, and the record rings. */
-static __always_inline void emit(void *record, __u64 size, enum record_type type)
+static __always_inline void emit(void *record, __u64 size, enum record_type type, bool urgent)
 {
-	if (bpf_ringbuf_output(&events, record, size, 0) == 0)
+	if (put_record(record, size, urgent) == 0)
 		return;
 	count(COUNTER_LOST + type);
-	bpf_ringbuf_output(&events, record, size, 0);
+	bpf_ringbuf_output(&events, record, size, BPF_RB_FORCE_WAKEUP);
 }
 
 /* What no family needs never takes the second half of the ring. */
@@ -39,7 +77,7 @@ static __always_inline void emit_aside(void *record, __u64 size)
 	__u64 room = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
 
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > room / 2 ||
-	    bpf_ringbuf_output(&events, record, size, 0))
+	    put_record(record, size, false))
 		count(COUNTER_STRANGERS_LOST);
 }
 

@@ -26,6 +26,7 @@ struct settings {
 
 int bench__kill(const struct settings *settings);
 int bench__hooks(const struct settings *settings);
+int bench__loop(const struct settings *settings);
 int bench__rules(const struct settings *settings);
 int bench__store(const struct settings *settings);
 int bench__recorder(const struct settings *settings);

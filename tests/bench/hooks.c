@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -19,13 +17,10 @@
 #include "empty.skel.h"
 #include "family.h"
 
-#define LIFE 30 /* seconds, for each child */
 #define SPAWNS 200
-#define LOOP 100 /* spawns, in a turn of a pair */
 #define SIGNALS 20000
 #define WARM_UP 30
 #define HOOK_ROUNDS 15
-#define PAIRS 20
 
 enum { HOOK_FORK = 0, HOOK_EXEC, HOOK_EXIT, HOOK_SIGNAL, HOOKS };
 
@@ -54,34 +49,6 @@ struct table {
 };
 
 /* ---- the load */
-
-static int spawn_one(void)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		return bench__fail("can't fork: %s", strerror(errno));
-	if (pid == 0) {
-		alarm(LIFE);
-		execl(BENCH_PROGRAM, BENCH_PROGRAM, NULL);
-		_exit(127);
-	}
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return bench__fail("waitpid: %s", strerror(errno));
-	}
-	return status ? bench__fail(BENCH_PROGRAM " failed") : 0;
-}
-
-int bench__spawn(unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (bench__go_on() || spawn_one())
-			return -1;
-	}
-	return 0;
-}
 
 static void on_signal(int signal)
 {
@@ -237,99 +204,12 @@ static int measure_runs(struct table *table, const char *program, unsigned round
 	return err;
 }
 
-/* ---- a loop with and without */
-
-struct cost {
-	double wall, cpu; /* µs for one fork+exec+exit */
-};
-
-static double cpu_of(int who)
-{
-	struct rusage usage;
-
-	getrusage(who, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
-static int time_loop(struct cost *cost)
-{
-	double cpu;
-	uint64_t start;
-
-	if (bench__pause(20 * NS_PER_MS) || bench__spawn(WARM_UP))
-		return -1;
-	cpu = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN);
-	start = bench__now();
-	if (bench__spawn(LOOP))
-		return -1;
-	cost->wall = (double)(bench__now() - start) / NS_PER_US / LOOP;
-	cost->cpu = (cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN) - cpu) / LOOP;
-	return 0;
-}
-
-static int time_attached(const char *program, struct cost *cost)
-{
-	autodaemon struct daemon daemon = {};
-
-	if (daemon__start(&daemon, program))
-		return -1;
-	return time_loop(cost);
-}
-
-/* Each pair in the other order. */
-static int time_pair(const char *program, unsigned pair, struct cost *with, struct cost *without)
-{
-	if (pair % 2 == 0)
-		return time_attached(program, with) || time_loop(without) ? -1 : 0;
-	return time_loop(without) || time_attached(program, with) ? -1 : 0;
-}
-
-static void print_cost(const char *name, double *without, double *with, double *ratios,
-		       unsigned pairs)
-{
-	struct spread ratio = spread__of(ratios, pairs);
-
-	printf("%-18s %9.1f %9.1f  %7.3f %7.3f %7.3f\n", name, spread__of(without, pairs).median,
-	       spread__of(with, pairs).median, ratio.median, ratio.min, ratio.max);
-}
-
-static int measure_loop(const char *program, unsigned pairs)
-{
-	double wall[3][MAX_ROUNDS], cpu[3][MAX_ROUNDS];
-	uint64_t start = bench__now();
-
-	for (unsigned i = 0; i < pairs; i++) {
-		struct cost with, without;
-
-		if (time_pair(program, i, &with, &without))
-			return -1;
-		wall[0][i] = without.wall;
-		wall[1][i] = with.wall;
-		wall[2][i] = with.wall / without.wall;
-		cpu[0][i] = without.cpu;
-		cpu[1][i] = with.cpu;
-		cpu[2][i] = with.cpu / without.cpu;
-	}
-	fprintf(stderr, "hooks: loop: %u pairs in %.1f s\n", pairs,
-		(double)(bench__now() - start) / NS_PER_SEC);
-	printf("\nA loop of fork+exec+exit of " BENCH_PROGRAM
-	       ", unwatched: µs each; %u pairs of %d\n",
-	       pairs, LOOP);
-	printf("%-18s %9s %9s  %7s %7s %7s\n", "", "without", "attached", "ratio", "min", "max");
-	print_cost("elapsed", wall[0], wall[1], wall[2], pairs);
-	print_cost("CPU", cpu[0], cpu[1], cpu[2], pairs);
-	return 0;
-}
-
 int bench__hooks(const struct settings *settings)
 {
 	autofree struct table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return bench__fail("no memory");
-	if (measure_runs(table, settings->program,
-			 settings->rounds ? settings->rounds : HOOK_ROUNDS))
-		return -1;
-	return measure_loop(settings->program, settings->rounds ? settings->rounds : PAIRS);
+	return measure_runs(table, settings->program,
+			    settings->rounds ? settings->rounds : HOOK_ROUNDS);
 }

@@ -27,6 +27,7 @@ static const struct {
 } benchmarks[] = {
 	{ "kill", bench__kill, "from a root's kill to the last end, beside the kernel's own ways" },
 	{ "hooks", bench__hooks, "what the programs add to processes that nobody watches" },
+	{ "loop", bench__loop, "fork, exec and exit with and without, and inside a tree" },
 	{ "rules", bench__rules, "what many rules add to them, and how long a reload takes" },
 	{ "store", bench__store, "what a recorder takes in, and how soon the store answers" },
 	{ "recorder", bench__recorder, "whether the guard's signals wait for it" },

@@ -19,17 +19,31 @@ struct kernfs_handle {
 	uint64_t id;
 };
 
-/* Where the unified hierarchy lies: alone, or beside those of v1. */
-static const char *mount_point(void)
+#define ALONE "/sys/fs/cgroup"
+#define BESIDE_V1 "/sys/fs/cgroup/unified"
+
+static bool is_cgroup2(const char *path)
 {
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 	struct statfs fs;
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		if (statfs(places[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-			return places[i];
-	}
-	return NULL;
+	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* NULL: it is nowhere. */
+static const char *mount_of(struct cgroups *cgroups)
+{
+	if (!cgroups->mount && is_cgroup2(ALONE))
+		cgroups->mount = ALONE;
+	else if (!cgroups->mount && is_cgroup2(BESIDE_V1))
+		cgroups->mount = BESIDE_V1;
+	return cgroups->mount;
+}
+
+bool cgroups__are_unified(struct cgroups *cgroups)
+{
+	const char *mount = mount_of(cgroups);
+
+	return mount && strcmp(mount, ALONE) == 0;
 }
 
 static int open_group(const char *mount, uint64_t id)
@@ -43,9 +57,8 @@ static int open_group(const char *mount, uint64_t id)
 	return fd < 0 ? fd : open_by_handle_at(fd, &handle.head, O_PATH | O_CLOEXEC);
 }
 
-void cgroups__path(uint64_t id, char *path, size_t size)
+static void read_path(const char *mount, uint64_t id, char *path, size_t size)
 {
-	const char *mount = mount_point();
 	autoclose int fd = mount && id ? open_group(mount, id) : -1;
 	char link[64], whole[4096];
 	ssize_t n;
@@ -59,4 +72,16 @@ void cgroups__path(uint64_t id, char *path, size_t size)
 		return;
 	whole[n] = '\0';
 	text__copy(path, size, whole + strlen(mount));
+}
+
+const char *cgroups__path(struct cgroups *cgroups, uint64_t id)
+{
+	size_t slot = id % CGROUPS_KNOWN;
+	char *path = cgroups->known[slot].path;
+
+	if (cgroups->known[slot].id != id) {
+		cgroups->known[slot].id = id;
+		read_path(mount_of(cgroups), id, path, sizeof(cgroups->known[slot].path));
+	}
+	return path;
 }

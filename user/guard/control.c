@@ -14,6 +14,7 @@
 #include "guard/client.h"
 #include "guard/control.h"
 #include "guard/procfs.h"
+#include "guard/ring.h"
 
 #define MOST_CLIENTS 512
 #define MOST_CLIENTS_OF_USERS 448 /* root always finds a place */
@@ -157,6 +158,7 @@ static bool read_request(struct client *client)
 		return errno == EAGAIN || errno == EINTR;
 	if ((size_t)n > sizeof(request))
 		n = 0; /* longer than any request: as bad as one too short */
+	ring__read(client->guard);
 	client__answer(client, &request.head, (size_t)n);
 	return !client->closing || !STAILQ_EMPTY(&client->queue);
 }

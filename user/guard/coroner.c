@@ -9,17 +9,10 @@
 /* Slots, by pid: the newer takes the older's place. */
 #define CULPRITS 1024
 #define DYING 1024
-#define PATHS 64
 
 struct dying {
 	struct ident who;
 	struct image *image;
-};
-
-/* Of a control group, which many share: asking the kernel takes long. */
-struct group_path {
-	uint64_t id;
-	char path[CGROUP_LEN];
 };
 
 struct coroner {
@@ -28,7 +21,6 @@ struct coroner {
 	struct culprit *culprits[CULPRITS];
 	struct dying dying[DYING];
 	struct ident told[DYING]; /* strangers, of whom two programs may tell */
-	struct group_path paths[PATHS];
 };
 
 int coroner__init(struct guard *guard)
@@ -55,21 +47,10 @@ void coroner__free(struct guard *guard)
 
 /* ---- what they run */
 
-static const char *path_of(struct coroner *coroner, uint64_t id)
-{
-	struct group_path *slot = &coroner->paths[id % PATHS];
-
-	if (slot->id != id) {
-		slot->id = id;
-		cgroups__path(id, slot->path, sizeof(slot->path));
-	}
-	return slot->path;
-}
-
 static struct image *image_of(struct guard *guard, const struct image_value *value)
 {
 	return image__of_value(&guard->config.redact, value,
-			       path_of(guard->coroner, value->cgroup));
+			       cgroups__path(&guard->cgroups, value->cgroup));
 }
 
 static void keep_culprit(struct guard *guard, const struct record_sender *record)

@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "guard/cgroups.h"
 #include "guard/config.h"
 #include "guard/journal.h"
 #include "guard/kernel.h"
@@ -26,11 +27,12 @@ struct guard {
 	sd_event *loop;
 	struct control *control;
 	struct coroner *coroner;
+	struct cgroups cgroups;
 	struct stream *stream;		      /* to the recorder; NULL: there is none */
 	struct control_finding_row *findings; /* what doctor found the first time */
 	size_t finding_count;
 	sd_event_source *ring;
-	sd_event_source *pause_timer; /* until the ring is read again */
+	sd_event_source *ring_timer; /* until the ring is read again */
 	sd_event_source *ender_timer;
 	sd_event_source *resync_timer;
 	sd_event_source *patrol_timer; /* on kernels that can skip programs */
@@ -61,8 +63,5 @@ struct guard {
 /* What turns a boottime into a realtime. Held still until the clock was really set: a process's
  * start shall not read differently each time. */
 int64_t guard__realtime(struct guard *guard);
-
-/* Whatever has to follow each turn of the ring: losses looked for, maps read, incidents closed. */
-void guard__after_ring(struct guard *guard);
 
 #endif

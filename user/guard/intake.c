@@ -204,29 +204,30 @@ static void on_fork(struct guard *guard, const struct record_fork *record)
 	tell(guard, EVENT_PROCESS_FORKED, record->head.at, proc);
 }
 
-/* /proc has the cgroup; while the entry stands it speaks of this process. */
+/* Beside v1 hierarchies /proc has the cgroup; while the entry stands it speaks of this process. */
 static struct image *name_process(struct guard *guard, const struct record_exec *record)
 {
 	const struct image_value *value = &record->image;
 	uint32_t pid = record->head.who.pid;
-	char exe[PATH_LEN], cgroup[CGROUP_LEN];
-
+	char exe[PATH_LEN], cgroup[CGROUP_LEN] = "";
 	enum image_cookie cookie = COOKIE_UNKNOWN;
 	struct image *image;
 
-	procfs__cgroup(pid, cgroup, sizeof(cgroup));
+	if (!cgroups__are_unified(&guard->cgroups))
+		procfs__cgroup(pid, cgroup, sizeof(cgroup));
 	if (rules__spare_by(&guard->config.rules, SPARE_COOKIE))
 		cookie = procfs__cookie(pid);
 	text__copy(exe, sizeof(exe), value->exe);
 	if (!*exe || value->truncated) /* no path, or perhaps not all of it */
 		procfs__exe(pid, exe, sizeof(exe));
 	if (!kernel__is_member(guard->kernel, record->head.who)) {
-		cgroups__path(value->cgroup, cgroup, sizeof(cgroup));
+		*cgroup = '\0';
 		text__copy(exe, sizeof(exe), value->exe);
 		cookie = COOKIE_UNKNOWN;
 	}
 	image = image__new(&guard->config.redact, value->uid, value->gid, value->comm, exe,
-			   value->args, value->args_len, cgroup);
+			   value->args, value->args_len,
+			   *cgroup ? cgroup : cgroups__path(&guard->cgroups, value->cgroup));
 	if (image)
 		image->cookie = cookie;
 	return image;

@@ -365,6 +365,7 @@ static void find_maps(struct kernel *kernel)
 	kernel->tends = skel->progs.tend;
 	kernel->stack_of = &skel->bss->stack_of;
 	kernel->guard = &skel->bss->guard_ident;
+	kernel->guard_looks = &skel->bss->guard_looks;
 	kernel->reflex_armed = &skel->bss->reflex_armed;
 	kernel->reflex_per_minute = &skel->bss->reflex_per_minute;
 	kernel->reflex_minutes = &skel->bss->reflex_minutes;
@@ -582,6 +583,11 @@ int kernel__ring_fd(const struct kernel *kernel)
 int kernel__read_ring(struct kernel *kernel)
 {
 	return ring_buffer__consume(kernel->ring);
+}
+
+void kernel__wake_me(struct kernel *kernel, bool at_each)
+{
+	__atomic_store_n(kernel->guard_looks, !at_each, __ATOMIC_SEQ_CST);
 }
 
 void kernel__on_record(struct kernel *kernel, kernel_record_fn on_record, void *context)

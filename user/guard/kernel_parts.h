@@ -17,6 +17,7 @@ struct kernel {
 	int kin, ends, untouchables, tend; /* -1: no reflex */
 	/* In the programs' own memory: */
 	bool *watches_execs;
+	bool *guard_looks;
 	bool *reflex_armed;
 	uint32_t *reflex_per_minute;
 	struct reflex_minutes *reflex_minutes;

@@ -25,12 +25,10 @@
 #include "guard/procfs.h"
 #include "guard/reflex.h"
 #include "guard/resync.h"
+#include "guard/ring.h"
 #include "guard/strike.h"
 #include "guard/stream.h"
 #include "guard/watch.h"
-
-/* Between two readings of the ring while an incident runs. */
-#define RING_PAUSE (500 * NS_PER_US)
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_UNSERVED = 3 };
 
@@ -224,66 +222,6 @@ int64_t guard__realtime(struct guard *guard)
 	return guard->realtime;
 }
 
-void guard__after_ring(struct guard *guard)
-{
-	resync__look(guard);
-	ender__close_finished(guard);
-	control__push(guard);
-	stream__push(guard);
-}
-
-/*
- * While an incident runs, a wake-up for each exit takes the CPU from those who are to end: the ring
- * is read now and then instead. Not where a newborn's end depends on how soon the guard hears of it.
- */
-static void pause_ring(struct guard *guard)
-{
-	if (LIST_EMPTY(&guard->journal.running))
-		return;
-	if (!kernel__strikes(guard->kernel) && !kernel__refuses(guard->kernel))
-		return;
-	if (sd_event_source_set_time_relative(guard->pause_timer, RING_PAUSE / NS_PER_US) >= 0 &&
-	    sd_event_source_set_enabled(guard->pause_timer, SD_EVENT_ONESHOT) >= 0)
-		sd_event_source_set_enabled(guard->ring, SD_EVENT_OFF);
-}
-
-static int on_pause(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct guard *guard = data;
-
-	(void)source;
-	(void)usec;
-	return sd_event_source_set_enabled(guard->ring, SD_EVENT_ON);
-}
-
-static int on_ring(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-	struct guard *guard = data;
-
-	(void)source;
-	(void)fd;
-	(void)events;
-	kernel__read_ring(guard->kernel);
-	guard__after_ring(guard);
-	pause_ring(guard);
-	return 0;
-}
-
-static int listen_to_ring(struct guard *guard)
-{
-	int err = sd_event_add_io(guard->loop, &guard->ring, kernel__ring_fd(guard->kernel),
-				  EPOLLIN, on_ring, guard);
-
-	if (err >= 0)
-		err = sd_event_source_set_priority(guard->ring, SD_EVENT_PRIORITY_IMPORTANT);
-	if (err >= 0)
-		err = sd_event_add_time(guard->loop, &guard->pause_timer, CLOCK_MONOTONIC, 0, 1,
-					on_pause, guard);
-	if (err >= 0)
-		err = sd_event_source_set_enabled(guard->pause_timer, SD_EVENT_OFF);
-	return err;
-}
-
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
 	(void)data;
@@ -370,7 +308,7 @@ static int start(struct guard *guard, char *error, size_t size)
 			 guard->state.why);
 	reflex__arm(guard);
 	/* The ring is listened to before the maps are read. */
-	err = listen_to_ring(guard);
+	err = ring__listen(guard);
 	if (err < 0)
 		return err;
 	/* The rules before the programs, so that no exec slips through between a guard's and the
@@ -392,6 +330,7 @@ static void stop(struct guard *guard)
 {
 	bool unwatched;
 
+	ring__stop(guard);
 	control__close(guard);
 	stream__stop(guard);
 	if (guard->ender_timer)
@@ -404,8 +343,6 @@ static void stop(struct guard *guard)
 		log_info("%u tree%s stay followed in the kernel; the next start goes on from here",
 			 family__trees(guard->family),
 			 family__trees(guard->family) == 1 ? "" : "s");
-	sd_event_source_disable_unref(guard->ring);
-	sd_event_source_disable_unref(guard->pause_timer);
 	kernel__close(guard->kernel, unwatched && !brake__is_open(guard)); /* which stays open */
 	journal__free(&guard->journal);
 	coroner__free(guard);

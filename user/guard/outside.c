@@ -11,6 +11,7 @@
 #include "guard/intake.h"
 #include "guard/outside.h"
 #include "guard/procfs.h"
+#include "guard/ring.h"
 
 /* While somebody is outside: how often there is a look for room, and for children. */
 #define LOOK_AGAIN (100 * NS_PER_MS)
@@ -49,7 +50,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)fd;
 	(void)events;
 	intake__end_unseen(guard, outside->proc); /* frees outside */
-	guard__after_ring(guard);
+	ring__follow_up(guard);
 	return 0;
 }
 
@@ -170,7 +171,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	outside__look(guard);
-	guard__after_ring(guard);
+	ring__follow_up(guard);
 	return 0;
 }
 

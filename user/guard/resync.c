@@ -15,6 +15,7 @@
 #include "guard/procfs.h"
 #include "guard/reflex.h"
 #include "guard/resync.h"
+#include "guard/ring.h"
 #include "guard/tracker.h"
 #include "guard/watch.h"
 
@@ -112,12 +113,11 @@ static void read_trees(struct guard *guard)
 static struct image *image_in_map(struct guard *guard, struct ident root)
 {
 	struct image_value value;
-	char cgroup[CGROUP_LEN];
 
 	if (kernel__image(guard->kernel, root, &value) || value.args_len > ARGS_LEN)
 		return NULL;
-	cgroups__path(value.cgroup, cgroup, sizeof(cgroup));
-	return image__of_value(&guard->config.redact, &value, cgroup);
+	return image__of_value(&guard->config.redact, &value,
+			       cgroups__path(&guard->cgroups, value.cgroup));
 }
 
 /* What the root ran, when it is no more there to be asked. */
@@ -289,11 +289,8 @@ static void read_deaths(struct guard *guard)
 /* All that is known of it, but for what its parent ran. */
 static struct image *image_of_dead(struct guard *guard, const struct death *death)
 {
-	char cgroup[CGROUP_LEN];
-
-	cgroups__path(death->cgroup, cgroup, sizeof(cgroup));
 	return image__new(&guard->config.redact, death->uid, death->uid, death->comm, "", "", 0,
-			  cgroup);
+			  cgroups__path(&guard->cgroups, death->cgroup));
 }
 
 /* Who outlived a root that the reflex has answered, and did not outlive the reflex: there once
@@ -431,7 +428,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	kernel__read_ring(guard->kernel);
 	read_maps(guard);
 	settle_trees(guard);
-	guard__after_ring(guard);
+	ring__follow_up(guard);
 	return 0;
 }
 
@@ -442,7 +439,7 @@ static int on_patrol(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)usec;
 	if (family__first_tree(guard->family))
-		guard__after_ring(guard);
+		ring__follow_up(guard);
 	sd_event_source_set_time_relative(source, PATROL / NS_PER_US);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

@@ -82,7 +82,7 @@ static void mark_one(void *context, struct proc *proc)
 static bool asks(struct guard *guard, const struct incident *incident, struct question *question)
 {
 	const struct tree *tree = incident->tree;
-	char cgroup[CGROUP_LEN];
+	const char *cgroup;
 	struct place place;
 
 	*question = (struct question){ guard, incident, tree->rule, "" };
@@ -91,9 +91,9 @@ static bool asks(struct guard *guard, const struct incident *incident, struct qu
 	if (!rule__has_spares(tree->rule))
 		return false;
 	if (tree->rule->spare_words & SPARE_UNIT) {
-		cgroups__path(incident->death.cgroup, cgroup, sizeof(cgroup));
+		cgroup = cgroups__path(&guard->cgroups, incident->death.cgroup);
 		if (!*cgroup && incident->image)
-			text__copy(cgroup, sizeof(cgroup), incident->image->cgroup);
+			cgroup = incident->image->cgroup;
 		place = place__of(cgroup);
 		text__copy(question->unit, sizeof(question->unit), place.unit);
 	}

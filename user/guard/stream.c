@@ -15,6 +15,7 @@
 #include "guard/client.h"
 #include "guard/coroner.h"
 #include "guard/numbers.h"
+#include "guard/ring.h"
 #include "guard/stream.h"
 #include "guard/tracker.h"
 #include "recorder/recorder.h"
@@ -343,6 +344,7 @@ static int on_bell(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)events;
 	if (read(fd, &rings, sizeof(rings)) != sizeof(rings))
 		return 0;
+	ring__read(guard);
 	stream->rung[source == stream->bell[BELL_NUMBERS] ? BELL_NUMBERS : BELL_TREES] = true;
 	stream__push(guard);
 	return 0;

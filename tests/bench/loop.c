@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/* loop.c - fork+exec+exit, over and over: on a host without orphand, watched by nobody beside it,
+ * and inside a tree. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "bench.h"
+#include "daemon.h"
+#include "family.h"
+
+#define LIFE 30	      /* seconds, for each child */
+#define LOOP_LIFE 120 /* and for whoever runs the loop */
+#define LOOP 100      /* spawns in a turn */
+#define WARM_UP 30
+#define LOOP_ROUNDS 20
+
+enum place { ALONE = 0, BESIDE, INSIDE, PLACES };
+
+static const char *const places[PLACES] = {
+	[ALONE] = "no orphand",
+	[BESIDE] = "not watched",
+	[INSIDE] = "in a tree",
+};
+
+struct cost {
+	double wall, cpu; /* µs for one fork+exec+exit */
+};
+
+struct table {
+	struct cost cost[PLACES][MAX_ROUNDS];
+};
+
+static int spawn_one(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return bench__fail("can't fork: %s", strerror(errno));
+	if (pid == 0) {
+		alarm(LIFE);
+		execl(BENCH_PROGRAM, BENCH_PROGRAM, NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return bench__fail("waitpid: %s", strerror(errno));
+	}
+	return status ? bench__fail(BENCH_PROGRAM " failed") : 0;
+}
+
+int bench__spawn(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (bench__go_on() || spawn_one())
+			return -1;
+	}
+	return 0;
+}
+
+static double cpu_of(int who)
+{
+	struct rusage usage;
+
+	getrusage(who, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+static int time_loop(struct cost *cost)
+{
+	double cpu;
+	uint64_t start;
+
+	if (bench__pause(20 * NS_PER_MS) || bench__spawn(WARM_UP))
+		return -1;
+	cpu = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN);
+	start = bench__now();
+	if (bench__spawn(LOOP))
+		return -1;
+	cost->wall = (double)(bench__now() - start) / NS_PER_US / LOOP;
+	cost->cpu = (cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN) - cpu) / LOOP;
+	return 0;
+}
+
+/* In a process of its own, which may be a root. */
+static void run_loop(const struct daemon *tracker, int out)
+{
+	struct cost cost;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(LOOP_LIFE);
+	if ((tracker && daemon__track_me(tracker)) || time_loop(&cost) ||
+	    write(out, &cost, sizeof(cost)) != sizeof(cost))
+		_exit(1);
+	_exit(0);
+}
+
+static int take_turn(const struct daemon *tracker, struct cost *cost)
+{
+	int ends[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(ends))
+		return bench__fail("pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		run_loop(tracker, ends[1]);
+	close(ends[1]);
+	n = pid < 0 ? -1 : read(ends[0], cost, sizeof(*cost));
+	close(ends[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return n == sizeof(*cost) ? 0 : bench__fail("the loop did not end");
+}
+
+/* With the daemon there, who begins changes from round to round. */
+static int take_turns_beside(const char *program, unsigned round, struct table *table)
+{
+	autodaemon struct daemon daemon = {};
+
+	if (daemon__start(&daemon, program))
+		return -1;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		enum place place = (round + turn) % 2 ? INSIDE : BESIDE;
+
+		if (take_turn(place == INSIDE ? &daemon : NULL, &table->cost[place][round]))
+			return -1;
+	}
+	return 0;
+}
+
+static int play_round(const char *program, unsigned round, struct table *table)
+{
+	if (round % 2 == 0 && take_turn(NULL, &table->cost[ALONE][round]))
+		return -1;
+	if (take_turns_beside(program, round, table))
+		return -1;
+	return round % 2 ? take_turn(NULL, &table->cost[ALONE][round]) : 0;
+}
+
+static double part(const struct cost *cost, bool cpu)
+{
+	return cpu ? cost->cpu : cost->wall;
+}
+
+static void print_row(const struct table *table, enum place place, bool cpu, unsigned rounds)
+{
+	double us[MAX_ROUNDS], ratios[MAX_ROUNDS];
+	struct spread time, ratio;
+
+	for (unsigned i = 0; i < rounds; i++) {
+		us[i] = part(&table->cost[place][i], cpu);
+		ratios[i] = us[i] / part(&table->cost[ALONE][i], cpu);
+	}
+	time = spread__of(us, rounds);
+	ratio = spread__of(ratios, rounds);
+	printf("%-12s %-8s %9.1f %9.1f %9.1f  %6.3f %6.3f %6.3f\n", places[place],
+	       cpu ? "CPU" : "elapsed", time.median, time.min, time.max, ratio.median, ratio.min,
+	       ratio.max);
+}
+
+int bench__loop(const struct settings *settings)
+{
+	autofree struct table *table = calloc(1, sizeof(*table));
+	unsigned rounds = settings->rounds ? settings->rounds : LOOP_ROUNDS;
+
+	if (!table)
+		return bench__fail("no memory");
+	printf("\nA loop of fork+exec+exit of " BENCH_PROGRAM
+	       ": µs each, and the ratio to a host without orphand in the same round;\n"
+	       "%u rounds of %d\n",
+	       rounds, LOOP);
+	for (unsigned round = 0; round < rounds; round++) {
+		if (play_round(settings->program, round, table))
+			return -1;
+	}
+	printf("%-12s %-8s %9s %9s %9s  %6s %6s %6s\n", "", "", "median", "min", "max", "ratio",
+	       "min", "max");
+	for (int place = 0; place < PLACES; place++) {
+		print_row(table, place, false, rounds);
+		print_row(table, place, true, rounds);
+	}
+	return 0;
+}
