@@ -9,7 +9,6 @@
 #include <linux/netlink.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +25,7 @@
 #define BUFFER (256 << 20) /* what a large family's births and ends need while we are not run */
 #define MAX_PIDS (1 << 22) /* the most that Linux has */
 
-/* By pid. Who hears of ends in order needs no start time: a pid's end comes before its next life. */
+/* By pid: of a pid's lives we hear one after the other. */
 struct member {
 	struct member *root; /* itself for a root; NULL: none of ours */
 	int pidfd;	     /* -1: had ended before we heard of its birth */
@@ -35,11 +34,11 @@ struct member {
 	TAILQ_HEAD(, member) members; /* of a root */
 };
 
-/* In a message the event is not where a struct of its alignment may be: it is copied out. */
+/* Netlink's head, the connector's, and an event, which so stands where it must be copied from. */
+#define EVENT_AT (NLMSG_HDRLEN + sizeof(struct cn_msg))
+
 struct message {
-	struct nlmsghdr head;
-	struct cn_msg cn;
-	char event[sizeof(struct proc_event)];
+	char bytes[EVENT_AT + sizeof(struct proc_event)] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
 static struct member *all; /* room for every pid; touched only where there is a member */
@@ -135,7 +134,7 @@ static void on_message(const struct message *message)
 {
 	struct proc_event event;
 
-	memcpy(&event, message->event, sizeof(event));
+	memcpy(&event, message->bytes + EVENT_AT, sizeof(event));
 	switch (event.what) {
 	case PROC_EVENT_FORK:
 		on_fork(&event.event_data.fork);
@@ -151,25 +150,42 @@ static void on_message(const struct message *message)
 	}
 }
 
-static int subscribe(void)
+/* A socket in the group to which the kernel tells; -1: none. */
+static int join_group(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC };
-	struct {
-		struct nlmsghdr head;
-		struct cn_msg cn;
-		enum proc_cn_mcast_op op;
-	} __attribute__((packed, aligned(NLMSG_ALIGNTO))) listen = {
-		.head = { .nlmsg_len = sizeof(listen), .nlmsg_type = NLMSG_DONE },
-		.cn = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof(listen.op) },
-		.op = PROC_CN_MCAST_LISTEN,
-	};
-	int size = BUFFER;
-	int fd = socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
+	autoclose int fd = socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
 
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return -1;
+	return STEAL_FD(fd);
+}
+
+bool connector__is_there(void)
+{
+	autoclose int fd = join_group();
+
+	return fd >= 0;
+}
+
+static int subscribe(void)
+{
+	enum proc_cn_mcast_op op = PROC_CN_MCAST_LISTEN;
+	struct message request = {};
+	struct nlmsghdr *head = (struct nlmsghdr *)request.bytes;
+	struct cn_msg *cn = NLMSG_DATA(head);
+	int size = BUFFER;
+	int fd = join_group();
+
+	if (fd < 0)
 		die("no proc connector");
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	if (send(fd, &listen, sizeof(listen), 0) < 0)
+	*head = (struct nlmsghdr){ .nlmsg_len = NLMSG_LENGTH(sizeof(*cn) + sizeof(op)),
+				   .nlmsg_type = NLMSG_DONE };
+	cn->id = (struct cb_id){ CN_IDX_PROC, CN_VAL_PROC };
+	cn->len = sizeof(op);
+	memcpy(cn->data, &op, sizeof(op));
+	if (send(fd, head, head->nlmsg_len, 0) < 0)
 		die("can't listen");
 	return fd;
 }
@@ -202,12 +218,4 @@ void watcher__connect(void)
 		else if (errno != EINTR)
 			die("lost events");
 	}
-}
-
-bool connector__is_there(void)
-{
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC };
-	autoclose int fd = socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
-
-	return fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 }
