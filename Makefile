@@ -221,7 +221,9 @@ deps: deps-build
 
 # What orphand is measured beside. Where one is not to be had, the table says so.
 deps-bench:
-	@packaging/deps.sh $(DEPS_BENCH) || echo "not to be had: $(DEPS_BENCH)"
+	@for package in $(DEPS_BENCH); do \
+		packaging/deps.sh $$package || echo "not to be had: $$package"; \
+	done
 
 demo: deps-build
 	@$(MAKE) --no-print-directory -j$(JOBS) programs

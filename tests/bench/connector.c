@@ -28,7 +28,8 @@
 /* By pid: of a pid's lives we hear one after the other. */
 struct member {
 	struct member *root; /* itself for a root; NULL: none of ours */
-	int pidfd;	     /* -1: had ended before we heard of its birth */
+	int pidfd;	     /* -1: had ended before we heard of its birth, or past our limit */
+	bool bare;	     /* past it */
 	bool condemned;	     /* a root that was killed */
 	TAILQ_ENTRY(member) link;
 	TAILQ_HEAD(, member) members; /* of a root */
@@ -72,6 +73,8 @@ static void end_member(const struct member *member)
 {
 	if (member->pidfd >= 0)
 		pidfd_send_signal(member->pidfd, SIGKILL, NULL, 0);
+	else if (member->bare)
+		kill(pid_of(member), SIGKILL);
 }
 
 static void on_fork(const struct fork_proc_event *fork)
@@ -83,6 +86,7 @@ static void on_fork(const struct fork_proc_event *fork)
 		return;
 	child->root = root;
 	child->pidfd = pidfd_open(fork->child_tgid, 0);
+	child->bare = child->pidfd < 0 && errno == EMFILE;
 	TAILQ_INSERT_TAIL(&root->members, child, link);
 	printf("%d %d 1\n", pid_of(root), fork->child_tgid);
 	if (root->condemned)
@@ -204,10 +208,12 @@ static ssize_t receive(int fd, struct message *message)
 
 void watcher__connect(void)
 {
-	struct rlimit limit = { 1 << 20, 1 << 20 };
+	struct rlimit limit;
 	struct message message;
 	int fd = subscribe();
 
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	all = calloc(MAX_PIDS, sizeof(*all));
 	if (!all)

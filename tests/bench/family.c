@@ -68,19 +68,23 @@ static int make_board(struct family *family, bool pdeathsig)
 	return STEAL_FD(fd);
 }
 
-static int raise_limit(unsigned descriptors)
+/* How many descriptors we may have, after trying for so many. */
+static unsigned raise_limit(unsigned wanted)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= descriptors)
-		return 0;
-	limit.rlim_cur = descriptors;
-	if (limit.rlim_max < limit.rlim_cur)
-		limit.rlim_max = limit.rlim_cur;
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return bench__fail("%u descriptors are too many: %s (see fs.nr_open)", descriptors,
-				   strerror(errno));
-	return 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+		return wanted;
+	limit.rlim_cur = wanted;
+	if (limit.rlim_max < wanted)
+		limit.rlim_max = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return wanted;
+	/* Without CAP_SYS_RESOURCE there is only so much. */
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return (unsigned)limit.rlim_cur;
 }
 
 /* The pids of parents in between are free again when the next ones are born. */
@@ -99,8 +103,11 @@ static int check_pid_max(unsigned size)
 
 static int make_room(struct family *family)
 {
-	if (raise_limit(family->size + SPARE_FDS) || check_pid_max(family->size))
+	unsigned wanted = family->size + SPARE_FDS;
+
+	if (check_pid_max(family->size))
 		return -1;
+	family->unheld = wanted - raise_limit(wanted);
 	family->pidfds = calloc(family->size + 2, sizeof(*family->pidfds));
 	if (!family->pidfds)
 		return bench__fail("no memory for a family of %u", family->size);
@@ -186,8 +193,11 @@ static int await_ready(const struct family *family)
 static int open_pidfds(struct family *family, unsigned first)
 {
 	for (unsigned slot = first; slot <= family->size; slot++) {
-		int fd = pidfd_open((pid_t)family->board->pid[slot], 0);
+		int fd;
 
+		if (slot >= 1 && slot <= family->unheld)
+			continue;
+		fd = pidfd_open((pid_t)family->board->pid[slot], 0);
 		if (fd < 0)
 			return bench__fail("pidfd_open: %s", strerror(errno));
 		family->pidfds[family->pidfd_count++] = fd;
@@ -228,6 +238,34 @@ static unsigned count_living(const struct family *family)
 	return living;
 }
 
+static int await_one(const struct family *family, int pidfd, uint64_t deadline)
+{
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+	while (poll(&poll_fd, 1, 500) != 1) {
+		if (bench__go_on())
+			return -1;
+		if (bench__now() > deadline)
+			return bench__fail("%u of %u live on, past their deadline",
+					   count_living(family), family->pidfd_count);
+	}
+	return 0;
+}
+
+/* Of whom no pidfd is held: a pid that is nobody's was reaped. */
+static int await_unheld(const struct family *family, uint64_t deadline)
+{
+	for (unsigned slot = family->unheld; slot > 0; slot--) {
+		autoclose int fd = pidfd_open((pid_t)family->board->pid[slot], 0);
+
+		if (fd < 0 && errno != ESRCH)
+			return bench__fail("pidfd_open: %s", strerror(errno));
+		if (fd >= 0 && await_one(family, fd, deadline))
+			return -1;
+	}
+	return 0;
+}
+
 /*
  * A pidfd is readable when the process has ended: memory and files are given back, nothing of it
  * will run again, and only its parent has still to hear of it. That is the same for all methods,
@@ -243,16 +281,11 @@ int family__await_end(const struct family *family, uint64_t *end)
 	uint64_t deadline = bench__now() + ENDING;
 
 	for (unsigned i = family->pidfd_count; i-- > 0;) {
-		struct pollfd poll_fd = { .fd = family->pidfds[i], .events = POLLIN };
-
-		while (poll(&poll_fd, 1, 500) != 1) {
-			if (bench__go_on())
-				return -1;
-			if (bench__now() > deadline)
-				return bench__fail("%u of %u live on, past their deadline",
-						   count_living(family), family->pidfd_count);
-		}
+		if (await_one(family, family->pidfds[i], deadline))
+			return -1;
 	}
+	if (await_unheld(family, deadline))
+		return -1;
 	*end = bench__now();
 	return 0;
 }

@@ -42,6 +42,7 @@ struct family {
 	pid_t root;	  /* our child: the root, or its tool; 0: none */
 	int *pidfds;	  /* of that, then of each further one, oldest first */
 	unsigned pidfd_count;
+	unsigned unheld; /* oldest descendants, of whom our limits allow no pidfd */
 	struct board *board;
 };
 

@@ -18,18 +18,15 @@ struct trial {
 	double ms[METHODS][MAX_ROUNDS];
 };
 
-/* NULL: it does. */
-static const char *why_not(const struct trial *trial, int number)
+/* NULL: it takes part. */
+static const char *why_not(const struct trial *trial, int method)
 {
-	const struct method *method = &methods[number];
-
-	if (trial->stage->missing[number])
-		return trial->stage->missing[number];
-	if (trial->shape == SHAPE_STRAYS && method->unreached)
-		return method->unreached;
-	return method->max_size && trial->size > method->max_size ? method->capped : NULL;
+	if (trial->stage->missing[method])
+		return trial->stage->missing[method];
+	return trial->shape == SHAPE_STRAYS ? methods[method].unreached : NULL;
 }
 
+/* Some take seconds to begin, and have fewer unless a number was asked for. */
 static unsigned rounds_of(const struct trial *trial, int method)
 {
 	unsigned max = methods[method].max_rounds;
@@ -130,10 +127,12 @@ static unsigned default_rounds(enum shape shape, unsigned size)
 	if (size <= 10)
 		return forked ? 20 : 30;
 	if (size <= 100)
-		return forked ? 10 : 20;
+		return 20;
 	if (size <= 1000)
-		return forked ? 3 : 12;
-	return forked ? 0 : 5;
+		return forked ? 5 : 20;
+	if (forked)
+		return 0;
+	return size <= 5000 ? 5 : 3;
 }
 
 static int run_trial(struct trial *trial)

@@ -39,8 +39,6 @@ struct method {
 	const char *name;
 	const char *probe;     /* a shell's command that fails where its tool can't run; or NULL */
 	const char *unreached; /* why it can't end strays; NULL: it can */
-	unsigned max_size;     /* of families, 0: any */
-	const char *capped;    /* why */
 	unsigned max_rounds;   /* when no number is asked for, 0: as all: it takes its time */
 	/* Each may be NULL: before the root is born; once the family stands; when all are reaped. */
 	int (*prepare)(struct stage *stage, struct birth *birth);
