@@ -162,6 +162,8 @@ int bench__kill(const struct settings *settings)
 	       "round\n");
 	printf("plain: children that share the root's memory; strays: these with setsid and a dead "
 	       "parent in between;\nforked: children with memory of their own (above 1000 with --rounds only)\n");
+	printf("bubblewrap, unshare: the tool that holds the root is killed; psutil poller (each "
+	       "100 ms), netlink, bpftrace: watch from outside\n");
 	bench__row_head();
 	for (size_t i = 0; i < settings->size_count; i++) {
 		for (trial->shape = 0; trial->shape < SHAPES; trial->shape++) {

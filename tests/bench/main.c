@@ -25,7 +25,7 @@ static const struct {
 	int (*run)(const struct settings *settings);
 	const char *about;
 } benchmarks[] = {
-	{ "kill", bench__kill, "from a root's kill to the last end, beside the kernel's own ways" },
+	{ "kill", bench__kill, "from a root's kill to the last end, beside other ways to it" },
 	{ "hooks", bench__hooks, "what the programs add to processes that nobody watches" },
 	{ "loop", bench__loop, "fork, exec and exit with and without, and inside a tree" },
 	{ "rules", bench__rules, "what many rules add to them, and how long a reload takes" },
