@@ -21,14 +21,18 @@ struct settings {
 	unsigned rounds;     /* 0: each benchmark's own */
 	unsigned sizes[MAX_SIZES];
 	size_t size_count;
-	unsigned shapes; /* bits: 1 << enum shape */
-	unsigned events; /* of the store, 0: its own */
+	unsigned shapes;  /* bits: 1 << enum shape */
+	unsigned events;  /* of the store, 0: its own */
+	unsigned seconds; /* of a storm, or of idleness, 0: its own */
+	unsigned members; /* of the largest crowd, 0: its own */
 	const char *tsv_path;
 	FILE *tsv; /* rows for machines too; NULL: none */
 };
 
 int bench__kill(const struct settings *settings);
 int bench__hooks(const struct settings *settings);
+int bench__scale(const struct settings *settings);
+int bench__start(const struct settings *settings);
 int bench__loop(const struct settings *settings);
 int bench__rules(const struct settings *settings);
 int bench__store(const struct settings *settings);
@@ -71,5 +75,7 @@ struct row {
 
 void bench__row_head(void);
 void bench__row(const struct settings *settings, const struct row *row);
+/* For machines alone. */
+void bench__tsv(const struct settings *settings, const struct row *row);
 
 #endif

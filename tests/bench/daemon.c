@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include "daemon.h"
 
 #define PATIENCE (30 * NS_PER_SEC)
+#define MAX_MAPS 64
 
 /* ---- the control socket */
 
@@ -121,22 +123,139 @@ int daemon__await_members(const struct daemon *daemon, pid_t root, uint32_t memb
 	}
 }
 
-static void note_lost(void *context, const struct control_head *head)
+struct sought {
+	const char *name;
+	uint64_t value;
+};
+
+static void note_counter(void *context, const struct control_head *head)
 {
 	const struct control_counter_row *row = (const struct control_counter_row *)head;
+	struct sought *sought = context;
 
-	if (head->type == CONTROL_COUNTER_ROW && strcmp(row->name, "events_lost") == 0)
-		*(uint64_t *)context = row->value;
+	if (head->type == CONTROL_COUNTER_ROW && strcmp(row->name, sought->name) == 0)
+		sought->value = row->value;
 }
 
-int daemon__lost(const struct daemon *daemon, uint64_t *lost)
+static int read_counter(const struct daemon *daemon, const char *name, uint64_t *value)
 {
 	struct control_target stats = {
 		.head = { CONTROL_VERSION, CONTROL_STATS, sizeof(stats) },
 	};
-	int err = ask(daemon, &stats, sizeof(stats), note_lost, lost);
+	struct sought sought = { name, 0 };
+	int err = ask(daemon, &stats, sizeof(stats), note_counter, &sought);
 
+	*value = sought.value;
 	return err ? bench__fail("can't ask orphand: %s", strerror(-err)) : 0;
+}
+
+int daemon__lost(const struct daemon *daemon, uint64_t *lost)
+{
+	return read_counter(daemon, "events_lost", lost);
+}
+
+int daemon__await_processes(const struct daemon *daemon, uint64_t count)
+{
+	uint64_t end = clock__boottime() + PATIENCE, there;
+
+	for (;;) {
+		if (read_counter(daemon, "processes", &there))
+			return -1;
+		if (there == count)
+			return 0;
+		if (clock__boottime() > end)
+			return bench__fail("orphand follows %lu processes, not %lu",
+					   (unsigned long)there, (unsigned long)count);
+		if (bench__pause(10 * NS_PER_MS))
+			return -1;
+	}
+}
+
+/* The number behind a name in a file of /proc; 0: none. */
+static uint64_t field(const char *path, const char *name)
+{
+	autofclose FILE *file = fopen(path, "re");
+	char line[256];
+	size_t len = strlen(name);
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, len) == 0)
+			return strtoull(line + len, NULL, 10);
+	}
+	return 0;
+}
+
+/* Each map once: it may have several descriptors. */
+static void add_map(const char *fdinfo, uint32_t id, struct usage *usage)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	uint64_t bytes = field(fdinfo, "memlock:");
+	autoclose int fd = bpf_map_get_fd_by_id(id);
+
+	usage->maps += bytes;
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
+	    strcmp(info.name, "members") == 0)
+		usage->slot = bytes / info.max_entries;
+}
+
+static void add_maps(pid_t pid, struct usage *usage)
+{
+	uint32_t seen[MAX_MAPS];
+	char pattern[64];
+	size_t count = 0;
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "/proc/%d/fdinfo/*", pid);
+	if (glob(pattern, 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc && count < MAX_MAPS; i++) {
+		uint32_t id = (uint32_t)field(found.gl_pathv[i], "map_id:");
+		size_t at = 0;
+
+		while (at < count && seen[at] != id)
+			at++;
+		if (!id || at < count)
+			continue;
+		seen[count++] = id;
+		add_map(found.gl_pathv[i], id, usage);
+	}
+	globfree(&found);
+}
+
+/* Of all its threads. */
+static void add_time(pid_t pid, uint64_t *cpu, uint64_t *switches)
+{
+	char pattern[64], path[PATH_MAX];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "/proc/%d/task/*", pid);
+	if (glob(pattern, 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		snprintf(path, sizeof(path), "%s/schedstat", found.gl_pathv[i]);
+		*cpu += field(path, "");
+		snprintf(path, sizeof(path), "%s/status", found.gl_pathv[i]);
+		*switches += field(path, "voluntary_ctxt_switches:");
+	}
+	globfree(&found);
+}
+
+int daemon__usage(const struct daemon *daemon, struct usage *usage)
+{
+	char path[64];
+	pid_t recorder;
+
+	*usage = (struct usage){};
+	snprintf(path, sizeof(path), "/proc/%d/status", daemon->pid);
+	usage->resident = field(path, "VmRSS:") * 1024;
+	add_maps(daemon->pid, usage);
+	add_time(daemon->pid, &usage->cpu, &usage->switches);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", daemon->pid, daemon->pid);
+	recorder = (pid_t)field(path, "");
+	if (recorder)
+		add_time(recorder, &usage->recorder_cpu, &usage->recorder_switches);
+	return usage->resident ? 0 : bench__fail("orphand is gone");
 }
 
 /* It has one loop, in which signals come before requests: what is asked behind the signal is

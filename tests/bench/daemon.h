@@ -38,6 +38,22 @@ int daemon__reload(const struct daemon *daemon, const char *yaml, uint64_t *ns);
 /* Events that the daemon has lost. */
 int daemon__lost(const struct daemon *daemon, uint64_t *lost);
 
+/* What it takes, and the maps that it holds, whose memory Linux 6.4 and later tell true. */
+struct usage {
+	uint64_t resident;     /* bytes */
+	uint64_t maps;	       /* bytes */
+	uint64_t slot;	       /* of these, for each member there can be, from the start */
+	uint64_t cpu;	       /* ns, of the guard */
+	uint64_t switches;     /* how often it went to sleep */
+	uint64_t recorder_cpu; /* ns */
+	uint64_t recorder_switches;
+};
+
+int daemon__usage(const struct daemon *daemon, struct usage *usage);
+
+/* Waits until it follows so many processes, and says so. */
+int daemon__await_processes(const struct daemon *daemon, uint64_t count);
+
 /* In the process that is to be a root, as orphanctl run does it: 0 or a negative errno, silent. */
 int daemon__track_me(const struct daemon *daemon);
 /* Waits until the tree of that root has so many members; 0: until there is no such tree. */

@@ -28,6 +28,8 @@ static const struct {
 	{ "kill", bench__kill, "from a root's kill to the last end, beside other ways to it" },
 	{ "hooks", bench__hooks, "what the programs add to processes that nobody watches" },
 	{ "loop", bench__loop, "fork, exec and exit with and without, and inside a tree" },
+	{ "scale", bench__scale, "what many members and many births cost" },
+	{ "start", bench__start, "from its exec to its watch, its size, and what it does when idle" },
 	{ "rules", bench__rules, "what many rules add to them, and how long a reload takes" },
 	{ "store", bench__store, "what a recorder takes in, and how soon the store answers" },
 	{ "recorder", bench__recorder, "whether the guard's signals wait for it" },
@@ -45,6 +47,8 @@ static void print_usage(FILE *file)
 		fprintf(file, "%-9s %s\n", benchmarks[i].name, benchmarks[i].about);
 	fputs("\n"
 	      "  --events N      so many in the store (1000000)\n"
+	      "  --seconds N     how long a storm lasts (60), or idleness (10)\n"
+	      "  --members N     the largest crowd (100000)\n"
 	      "  --rounds N      the same number for everything (by default fewer for large families)\n"
 	      "  --sizes N,...   descendants (1,10,100,1000,5000,20000)\n"
 	      "  --shapes S,...  of families: plain, strays, forked (all)\n"
@@ -216,6 +220,8 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 	static const struct option known[] = {
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "events", required_argument, NULL, 'e' },
+		{ "seconds", required_argument, NULL, 'd' },
+		{ "members", required_argument, NULL, 'm' },
 		{ "sizes", required_argument, NULL, 's' },
 		{ "shapes", required_argument, NULL, 'f' },
 		{ "tsv", required_argument, NULL, 't' },
@@ -234,6 +240,14 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 			break;
 		case 'e':
 			if (!parse_number(optarg, &end, UINT32_MAX, &settings->events) || *end)
+				return false;
+			break;
+		case 'm':
+			if (!parse_number(optarg, &end, 1000000, &settings->members) || *end)
+				return false;
+			break;
+		case 'd':
+			if (!parse_number(optarg, &end, 3600, &settings->seconds) || *end)
 				return false;
 			break;
 		case 's':

@@ -47,9 +47,14 @@ static void write_row(FILE *file, const struct row *row)
 	fflush(file);
 }
 
+void bench__tsv(const struct settings *settings, const struct row *row)
+{
+	if (settings->tsv)
+		write_row(settings->tsv, row);
+}
+
 void bench__row(const struct settings *settings, const struct row *row)
 {
 	print_row(row);
-	if (settings->tsv)
-		write_row(settings->tsv, row);
+	bench__tsv(settings, row);
 }
