@@ -248,7 +248,7 @@ int daemon__usage(const struct daemon *daemon, struct usage *usage)
 
 	*usage = (struct usage){};
 	snprintf(path, sizeof(path), "/proc/%d/status", daemon->pid);
-	usage->resident = field(path, "VmRSS:") * 1024;
+	usage->resident = field(path, "RssAnon:") * 1024;
 	add_maps(daemon->pid, usage);
 	add_time(daemon->pid, &usage->cpu, &usage->switches);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", daemon->pid, daemon->pid);

@@ -40,7 +40,7 @@ int daemon__lost(const struct daemon *daemon, uint64_t *lost);
 
 /* What it takes, and the maps that it holds, whose memory Linux 6.4 and later tell true. */
 struct usage {
-	uint64_t resident;     /* bytes */
+	uint64_t resident;     /* bytes of its own: the maps that it reads are not */
 	uint64_t maps;	       /* bytes */
 	uint64_t slot;	       /* of these, for each member there can be, from the start */
 	uint64_t cpu;	       /* ns, of the guard */
