@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kernel.c - open, configure, load, pin, attach. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +52,31 @@ static void pin_path(const struct kernel *kernel, const char *name, char path[PI
 	snprintf(path, PIN_PATH_LEN, "%s/%.64s", kernel->pin_dir, name);
 }
 
-/* Whether the running kernel has a function that programs may call. */
-static bool has_kfunc(const struct btf *btf, const char *name)
+/* Whether the running kernel has a function that programs may call. Since Linux 6.16 it can be
+ * mapped, and a name found in it: to read it all and parse it takes a sixth of a start, and libbpf
+ * has to do that once in any case. */
+static int find_kfunc(const char *name)
 {
-	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+	autoclose int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
+	struct btf *btf;
+	struct stat st;
+	void *text;
+	int found;
+
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (text != MAP_FAILED) {
+			found = memmem(text, (size_t)st.st_size, name, strlen(name) + 1) != NULL;
+			munmap(text, (size_t)st.st_size);
+			return found;
+		}
+	}
+	btf = btf__load_vmlinux_btf();
+	if (!btf)
+		return -ENOTSUP;
+	found = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+	btf__free(btf);
+	return found;
 }
 
 /* ---- what a guard before us has left */
@@ -426,18 +448,16 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
  * forks refused where it can, else swept by the guard alone. */
 static int load_best(struct kernel *kernel, const struct config *config, char *error, size_t size)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	int err;
+	int found = find_kfunc("bpf_send_signal_task"), err;
 
-	if (!btf) {
+	if (found < 0) {
 		snprintf(error, size,
 			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): orphand needs "
 			 "Linux 5.10 or later with CONFIG_DEBUG_INFO_BTF");
 		return -ENOTSUP;
 	}
-	kernel->strikes = has_kfunc(btf, "bpf_send_signal_task");
+	kernel->strikes = found;
 	kernel->reflex = kernel->strikes && config->reflex;
-	btf__free(btf);
 	kernel->refuses = !kernel->strikes;
 	err = load(kernel, config, kernel->refuses, error, size);
 	if (!err || !kernel->refuses || *error)
