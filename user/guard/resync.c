@@ -437,11 +437,19 @@ static int on_patrol(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct guard *guard = data;
 
+	(void)source;
 	(void)usec;
-	if (family__first_tree(guard->family))
-		ring__follow_up(guard);
-	sd_event_source_set_time_relative(source, PATROL / NS_PER_US);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	ring__follow_up(guard);
+	return 0;
+}
+
+void resync__patrol(struct guard *guard)
+{
+	if (!guard->patrol_timer || !family__first_tree(guard->family) ||
+	    sd_event_source_get_enabled(guard->patrol_timer, NULL) > 0)
+		return;
+	sd_event_source_set_time_relative(guard->patrol_timer, PATROL / NS_PER_US);
+	sd_event_source_set_enabled(guard->patrol_timer, SD_EVENT_ONESHOT);
 }
 
 int resync__init(struct guard *guard)
@@ -451,10 +459,11 @@ int resync__init(struct guard *guard)
 
 	if (err >= 0)
 		err = sd_event_source_set_enabled(guard->resync_timer, SD_EVENT_OFF);
-	if (err >= 0 && kernel__skips(guard->kernel))
-		err = sd_event_add_time_relative(guard->loop, &guard->patrol_timer, CLOCK_BOOTTIME,
-						 PATROL / NS_PER_US, 1, on_patrol, guard);
-	return err;
+	if (err < 0 || !kernel__skips(guard->kernel))
+		return err;
+	err = sd_event_add_time(guard->loop, &guard->patrol_timer, CLOCK_BOOTTIME, 0, 1, on_patrol,
+				guard);
+	return err < 0 ? err : sd_event_source_set_enabled(guard->patrol_timer, SD_EVENT_OFF);
 }
 
 void resync__stop(struct guard *guard)

@@ -15,4 +15,7 @@ void resync__take_over(struct guard *guard);
 /* Whether records were lost since the last look; the maps are read whole when they were. */
 void resync__look(struct guard *guard);
 
+/* A tree is there: where programs can be skipped, it is asked now and then whether they were. */
+void resync__patrol(struct guard *guard);
+
 #endif

@@ -18,6 +18,7 @@ void ring__follow_up(struct guard *guard)
 	ender__close_finished(guard);
 	control__push(guard);
 	stream__push(guard);
+	resync__patrol(guard);
 }
 
 static void read_behind(struct guard *guard, uint64_t pause)
