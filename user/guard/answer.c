@@ -84,7 +84,7 @@ static void answer_track(struct client *client, const struct control_track *requ
 		.owner = client->uid,
 		.policy = request->policy,
 		.name = request->name,
-		.note = send_note,
+		.note = request->pid ? send_note : NULL,
 		.context = client,
 	};
 	char error[TEXT_LEN] = "";

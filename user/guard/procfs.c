@@ -127,6 +127,15 @@ bool procfs__is(struct ident id)
 	return stat_field(id.pid, 22) == id.start / NS_PER_TICK;
 }
 
+/* The first thread alone may have children, where there are no others. */
+bool procfs__is_childless(uint32_t pid)
+{
+	char name[48], text[16];
+
+	snprintf(name, sizeof(name), "task/%u/children", pid);
+	return stat_field(pid, 20) == 1 && read_proc(pid, name, text, sizeof(text)) == 0;
+}
+
 uint32_t procfs__parent(uint32_t pid)
 {
 	return (uint32_t)stat_field(pid, 4);

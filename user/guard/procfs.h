@@ -38,6 +38,9 @@ void procfs__state_text(uint32_t pid, char *state, size_t size);
 /* Whether uid could signal it with kill(2): it is its real or saved one. */
 bool procfs__belongs_to(uint32_t pid, uint32_t uid);
 
+/* Whether it certainly has no child, by whichever thread. false: it has, or can't be known. */
+bool procfs__is_childless(uint32_t pid);
+
 /* Its parent's pid, 0 when there is none or it is gone. */
 uint32_t procfs__parent(uint32_t pid);
 

@@ -14,6 +14,7 @@
 #include "guard/outside.h"
 #include "guard/procfs.h"
 #include "guard/reflex.h"
+#include "guard/resync.h"
 #include "guard/strike.h"
 #include "guard/tracker.h"
 #include "model/rules.h"
@@ -399,6 +400,16 @@ static void note_unproven(const struct adoption *adoption)
 	}
 }
 
+/*
+ * Nobody can be proven to be of its family: it has no child, and leads no session. Whom it forks
+ * from now on the kernel enters, for its entry stands. So a tree that is asked for before its
+ * program runs costs the same on every host, however many processes there are.
+ */
+static bool is_alone(const struct task_row *root)
+{
+	return root->sid != root->who.pid && procfs__is_childless(root->who.pid);
+}
+
 /* Parents start before their children, so one pass in the order of starts finds a whole family;
  * who was forked by somebody not yet entered is found by the next. Two passes that find nobody
  * prove that it is whole: whatever forks after the first is entered by the kernel. */
@@ -431,6 +442,7 @@ static void tell_tracked(struct guard *guard, struct tree *tree)
 	struct event *event =
 		journal__add(&guard->journal, EVENT_TREE_TRACKED, tree->since, tree, tree->image);
 
+	resync__patrol(guard);
 	event->who = tree->root;
 	event->parent = tree->root_parent;
 	event->vpid = tree->vpid;
@@ -541,7 +553,8 @@ int tracker__track(struct guard *guard, const struct track_request *request, str
 	}
 	read_image(guard, tree->root_proc);
 	keep_root_image(guard, tree);
-	adopt(guard, tree, request);
+	if (request->note || !is_alone(row))
+		adopt(guard, tree, request);
 	reflex__put(guard, tree);
 	tell_tracked(guard, tree);
 	*out = tree;

@@ -12,7 +12,8 @@ struct track_request {
 	const char *name;  /* may be empty */
 	struct rule *rule; /* that asks; NULL: somebody does */
 	const char *why;   /* which globs of it matched */
-	/* Told of each process that looks like one of the family and can't be proven; may be NULL. */
+	/* Told of each process that looks like one of the family and can't be proven; may be NULL:
+	 * who asks for itself begins one. */
 	void (*note)(void *context, const char *text);
 	void *context;
 };
