@@ -26,6 +26,8 @@
 #define BUILDING (300 * NS_PER_SEC)
 #define KILLS 15 /* families of TREE, before the crowd and beside it */
 #define STORM_SECONDS 60
+#define FILLING \
+	2 /* seconds of births that fill the guard's journal, whose size is the same for all */
 #define STORMERS 2
 
 /* ---- a crowd: trees of ten who sleep, in one memory */
@@ -199,6 +201,55 @@ static int kill_families(const struct daemon *daemon, pid_t nursery, struct spre
 	return 0;
 }
 
+/* ---- a storm of births */
+
+static int die_at_once(void *data)
+{
+	(void)data;
+	_exit(0);
+}
+
+/* Each child as cheap as can be: vfork without an exec. */
+__attribute__((noreturn)) static void storm(const struct crowd *crowd, uint64_t until)
+{
+	static char stack[STORMERS][ROOT_STACK];
+
+	end_with_parent();
+	if (daemon__track_me(crowd->daemon))
+		_exit(1);
+	while (bench__now() < until) {
+		for (int i = 0; i < 100; i++) {
+			pid_t pid = clone(die_at_once, stack[0] + ROOT_STACK,
+					  CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+
+			if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+				_exit(1);
+		}
+		atomic_fetch_add(&crowd->shared->births, 100);
+	}
+	_exit(0);
+}
+
+static int ride_out(const struct crowd *crowd, unsigned seconds)
+{
+	uint64_t until = bench__now() + seconds * NS_PER_SEC;
+	pid_t pid[STORMERS];
+	int err = 0, status;
+
+	for (int i = 0; i < STORMERS; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0)
+			storm(crowd, until);
+	}
+	for (int i = 0; i < STORMERS; i++) {
+		while (pid[i] > 0 && waitpid(pid[i], &status, 0) < 0 && errno == EINTR)
+			;
+		if (pid[i] < 0 || status)
+			err = -1;
+	}
+	return err ? bench__fail("a storm ended before its time") : bench__go_on();
+}
+
 /* ---- one size */
 
 struct point {
@@ -216,7 +267,8 @@ static int measure(const char *program, unsigned members, struct point *point)
 
 	crowd.daemon = &daemon;
 	if (crowd__open(&crowd) || daemon__start(&daemon, program) ||
-	    kill_families(&daemon, 0, &point->alone) || daemon__usage(&daemon, &point->before))
+	    kill_families(&daemon, 0, &point->alone) || ride_out(&crowd, FILLING) ||
+	    daemon__await_processes(&daemon, 0) || daemon__usage(&daemon, &point->before))
 		return -1;
 	start = bench__now();
 	if (crowd__start(&crowd))
@@ -287,56 +339,8 @@ static int measure_size(const struct settings *settings, unsigned members)
 	return 0;
 }
 
-/* ---- a storm of births */
+/* ---- a storm beside a crowd */
 
-static int die_at_once(void *data)
-{
-	(void)data;
-	_exit(0);
-}
-
-/* Each child as cheap as can be: vfork without an exec. */
-__attribute__((noreturn)) static void storm(const struct crowd *crowd, uint64_t until)
-{
-	static char stack[STORMERS][ROOT_STACK];
-
-	end_with_parent();
-	if (daemon__track_me(crowd->daemon))
-		_exit(1);
-	while (bench__now() < until) {
-		for (int i = 0; i < 100; i++) {
-			pid_t pid = clone(die_at_once, stack[0] + ROOT_STACK,
-					  CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
-
-			if (pid < 0 || waitpid(pid, NULL, 0) < 0)
-				_exit(1);
-		}
-		atomic_fetch_add(&crowd->shared->births, 100);
-	}
-	_exit(0);
-}
-
-static int ride_out(const struct crowd *crowd, unsigned seconds)
-{
-	uint64_t until = bench__now() + seconds * NS_PER_SEC;
-	pid_t pid[STORMERS];
-	int err = 0, status;
-
-	for (int i = 0; i < STORMERS; i++) {
-		pid[i] = fork();
-		if (pid[i] == 0)
-			storm(crowd, until);
-	}
-	for (int i = 0; i < STORMERS; i++) {
-		while (pid[i] > 0 && waitpid(pid[i], &status, 0) < 0 && errno == EINTR)
-			;
-		if (pid[i] < 0 || status)
-			err = -1;
-	}
-	return err ? bench__fail("a storm ended before its time") : bench__go_on();
-}
-
-/* Beside a crowd that sleeps. */
 static int measure_storm(const struct settings *settings, unsigned members)
 {
 	unsigned seconds = settings->seconds ? settings->seconds : STORM_SECONDS;

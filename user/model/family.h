@@ -39,11 +39,11 @@ struct proc {
 	struct incident *doom; /* of a member above it whose death counted; its children share it */
 	uint32_t vpid;
 	uint32_t pid_ns;
-	uint16_t flags;	    /* enum member_flags */
 	const char *spared; /* why it and what it starts is left alone: static text; NULL: it is
 			       not, or by hand */
-	bool stale;	    /* the last census had it not alive */
+	uint16_t flags;	    /* enum member_flags */
 	uint16_t seen;	    /* mark of the last whole reading of the map */
+	bool stale;	    /* the last census had it not alive */
 };
 
 struct tree {
