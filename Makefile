@@ -80,6 +80,7 @@ help:
 	@echo 'make model   checks the protocol with spin'
 	@echo 'make fuzz    tries the feed with whatever bytes, FUZZ=20 seconds each'
 	@echo 'make bench   measures, beside the kernel'\''s own ways to end a family'
+	@echo 'make figures draws docs/scale-*.svg from a bench'
 	@echo 'make lint    clang-format, clang-tidy, cppcheck, gcc -fanalyzer'
 	@echo 'make sanitize runs the tests under ASan and UBSan'
 	@echo 'make deb     builds the Debian package in build/deb, and passes lintian'
@@ -205,6 +206,7 @@ DEPS_PAGE  := chromium
 NPM_PAGE   := playwright-core@1.65.1 axe-core@4.14.1
 DEPS_LINT  := clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS_DOCS  := graphviz
+DEPS_FIGURES := gnuplot-nox
 DEPS_VM    := qemu-system-x86 busybox-static cpio
 DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
@@ -332,6 +334,19 @@ fuzz: deps
 bench: deps deps-bench
 	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench
 	$(BUILD)/tests/bench all
+
+# The pictures of how it grows, from a bench: not on a machine that has other things to do.
+FIGURES := $(addprefix docs/scale-,memory.svg cpu.svg kill.svg)
+
+figures: deps
+	@packaging/deps.sh $(DEPS_FIGURES)
+	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench
+	rm -f $(BUILD)/scale.tsv
+	$(BUILD)/tests/bench scale --tsv $(BUILD)/scale.tsv
+	@$(MAKE) --no-print-directory $(FIGURES)
+
+$(FIGURES) &: tests/bench/scale.gp $(BUILD)/scale.tsv
+	gnuplot -e "from='$(BUILD)/scale.tsv'; to='docs'" $<
 
 deb:
 	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_DEB)

@@ -37,6 +37,8 @@ struct cost {
 
 struct table {
 	struct cost cost[PLACES][MAX_ROUNDS];
+	double guard[PLACES][MAX_ROUNDS];    /* µs of CPU for one, beside the loop's own */
+	double recorder[PLACES][MAX_ROUNDS]; /* the same */
 };
 
 static int spawn_one(void)
@@ -124,6 +126,23 @@ static int take_turn(const struct daemon *tracker, struct cost *cost)
 	return n == sizeof(*cost) ? 0 : bench__fail("the loop did not end");
 }
 
+/* They read what has gathered, and so behind the loop. */
+static int take_turn_beside(const struct daemon *daemon, enum place place, unsigned round,
+			    struct table *table)
+{
+	struct usage before, after;
+
+	if (daemon__usage(daemon, &before) ||
+	    take_turn(place == INSIDE ? daemon : NULL, &table->cost[place][round]) ||
+	    bench__pause(200 * NS_PER_MS) || daemon__usage(daemon, &after))
+		return -1;
+	table->guard[place][round] =
+		(double)(after.cpu - before.cpu) / NS_PER_US / (WARM_UP + LOOP);
+	table->recorder[place][round] =
+		(double)(after.recorder_cpu - before.recorder_cpu) / NS_PER_US / (WARM_UP + LOOP);
+	return 0;
+}
+
 /* With the daemon there, who begins changes from round to round. */
 static int take_turns_beside(const char *program, unsigned round, struct table *table)
 {
@@ -134,7 +153,7 @@ static int take_turns_beside(const char *program, unsigned round, struct table *
 	for (unsigned turn = 0; turn < 2; turn++) {
 		enum place place = (round + turn) % 2 ? INSIDE : BESIDE;
 
-		if (take_turn(place == INSIDE ? &daemon : NULL, &table->cost[place][round]))
+		if (take_turn_beside(&daemon, place, round, table))
 			return -1;
 	}
 	return 0;
@@ -154,20 +173,32 @@ static double part(const struct cost *cost, bool cpu)
 	return cpu ? cost->cpu : cost->wall;
 }
 
-static void print_row(const struct table *table, enum place place, bool cpu, unsigned rounds)
+static void print_row(const struct table *table, enum place place, enum place reference, bool cpu,
+		      unsigned rounds)
 {
 	double us[MAX_ROUNDS], ratios[MAX_ROUNDS];
 	struct spread time, ratio;
 
 	for (unsigned i = 0; i < rounds; i++) {
 		us[i] = part(&table->cost[place][i], cpu);
-		ratios[i] = us[i] / part(&table->cost[ALONE][i], cpu);
+		ratios[i] = us[i] / part(&table->cost[reference][i], cpu);
 	}
 	time = spread__of(us, rounds);
 	ratio = spread__of(ratios, rounds);
 	printf("%-12s %-8s %9.1f %9.1f %9.1f  %6.3f %6.3f %6.3f\n", places[place],
 	       cpu ? "CPU" : "elapsed", time.median, time.min, time.max, ratio.median, ratio.min,
 	       ratio.max);
+}
+
+static void print_daemon(struct table *table, enum place place, unsigned rounds)
+{
+	struct spread guard = spread__of(table->guard[place], rounds);
+	struct spread recorder = spread__of(table->recorder[place], rounds);
+
+	printf("%-12s %-8s %9.1f %9.1f %9.1f\n", places[place], "guard", guard.median, guard.min,
+	       guard.max);
+	printf("%-12s %-8s %9.1f %9.1f %9.1f\n", "", "recorder", recorder.median, recorder.min,
+	       recorder.max);
 }
 
 int bench__loop(const struct settings *settings)
@@ -188,8 +219,14 @@ int bench__loop(const struct settings *settings)
 	printf("%-12s %-8s %9s %9s %9s  %6s %6s %6s\n", "", "", "median", "min", "max", "ratio",
 	       "min", "max");
 	for (int place = 0; place < PLACES; place++) {
-		print_row(table, place, false, rounds);
-		print_row(table, place, true, rounds);
+		print_row(table, place, ALONE, false, rounds);
+		print_row(table, place, ALONE, true, rounds);
 	}
+	printf("and the ratio to the loop that is not watched, beside the same orphand:\n");
+	print_row(table, INSIDE, BESIDE, false, rounds);
+	print_row(table, INSIDE, BESIDE, true, rounds);
+	printf("CPU that the daemon takes beside them, µs for each:\n");
+	print_daemon(table, BESIDE, rounds);
+	print_daemon(table, INSIDE, rounds);
 	return 0;
 }

@@ -333,7 +333,7 @@ static int measure_size(const struct settings *settings, unsigned members)
 	       point.alone.median, point.beside.median, point.beside.median / point.alone.median);
 	tell(settings, members, "guard, bytes", guard);
 	tell(settings, members, "kernel, bytes", kernel);
-	tell(settings, members, "guard's CPU, us", cpu);
+	tell(settings, members, "guard CPU, us", cpu);
 	tell(settings, members, "lost", (double)point.lost);
 	tell_kill(settings, members, &point);
 	return 0;
@@ -363,7 +363,7 @@ static int measure_storm(const struct settings *settings, unsigned members)
 	       growth(before.recorder_cpu, after.recorder_cpu) / NS_PER_SEC / seconds * 100);
 	tell(settings, members, "births a second", rate);
 	tell(settings, members, "lost in the storm", (double)lost);
-	tell(settings, members, "guard's CPU in the storm, %", guard);
+	tell(settings, members, "guard CPU in the storm, %", guard);
 	return 0;
 }
 
