@@ -170,7 +170,7 @@ struct control_tree_row answer__tree(const struct tree *tree)
 	};
 
 	text__copy(row.name, sizeof(row.name), tree->name);
-	text__copy(row.why, sizeof(row.why), tree->why);
+	text__copy(row.why, sizeof(row.why), tree__why(tree));
 	image__fill(tree->image, &row.image);
 	return row;
 }

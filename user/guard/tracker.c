@@ -34,7 +34,7 @@ static struct tree_value value_of(const struct tree *tree)
 	if (tree->outer)
 		value.outer = tree->outer->root;
 	text__copy(value.name, sizeof(value.name), tree->name);
-	text__copy(value.why, sizeof(value.why), tree->why);
+	text__copy(value.why, sizeof(value.why), tree__why(tree));
 	return value;
 }
 
@@ -490,7 +490,7 @@ void tracker__rebind(struct guard *guard, struct tree *tree, struct rule *rule)
 void tracker__confirm(struct guard *guard, struct tree *tree, struct rule *rule, const char *why)
 {
 	tree->id = next_id(guard);
-	text__copy(tree->why, sizeof(tree->why), why);
+	tree__set_why(tree, why);
 	tracker__rebind(guard, tree, rule);
 	tell_tracked(guard, tree);
 }
@@ -537,7 +537,7 @@ int tracker__track(struct guard *guard, const struct track_request *request, str
 	tree->pid_ns = row->pid_ns;
 	if (request->rule) {
 		take_rule(tree, request->rule);
-		text__copy(tree->why, sizeof(tree->why), request->why);
+		tree__set_why(tree, request->why);
 	}
 	err = enter_root(guard, tree, row, known);
 	if (err) {

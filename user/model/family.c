@@ -123,7 +123,7 @@ struct tree *family__add_tree(struct family *family, struct ident root,
 	tree->since = value->since;
 	tree->policy = value->policy;
 	text__copy(tree->name, sizeof(tree->name), value->name);
-	text__copy(tree->why, sizeof(tree->why), value->why);
+	tree__set_why(tree, value->why);
 	LIST_INIT(&tree->inner);
 	TAILQ_INIT(&tree->procs);
 	tree__nest(tree, outer);
@@ -131,6 +131,17 @@ struct tree *family__add_tree(struct family *family, struct ident root,
 	LIST_INSERT_HEAD(bucket_of(family, root), tree, hashed);
 	family->trees++;
 	return tree;
+}
+
+const char *tree__why(const struct tree *tree)
+{
+	return tree->why ? tree->why : "";
+}
+
+void tree__set_why(struct tree *tree, const char *why)
+{
+	free(tree->why);
+	tree->why = *why ? strndup(why, MATCHED_LEN - 1) : NULL;
 }
 
 void tree__nest(struct tree *tree, struct tree *outer)
@@ -176,6 +187,7 @@ void family__drop_tree(struct family *family, struct tree *tree,
 	LIST_REMOVE(tree, hashed);
 	image__put(tree->image);
 	rule__put(tree->rule);
+	free(tree->why);
 	free(tree);
 	family->trees--;
 }

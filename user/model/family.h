@@ -70,7 +70,7 @@ struct tree {
 	uint32_t pid_ns;
 	struct ident root_parent;
 	char name[NAME_LEN];
-	char why[MATCHED_LEN];
+	char *why; /* see tree__why */
 };
 
 struct family;
@@ -93,6 +93,9 @@ uint32_t family__procs(const struct family *family);
 /* A tree with no procs. outer may be NULL. NULL without memory. */
 struct tree *family__add_tree(struct family *family, struct ident root,
 			      const struct tree_value *value, struct tree *outer);
+/* Which globs of its rule made it match; "" where none did, which most trees need no memory for. */
+const char *tree__why(const struct tree *tree);
+void tree__set_why(struct tree *tree, const char *why);
 /* Puts a tree inside another (NULL: none). Not inside itself: the caller has looked. */
 void tree__nest(struct tree *tree, struct tree *outer);
 
