@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* family_test.c - however far a member strays, it ends with its root; and nobody else does. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -223,4 +225,63 @@ Test(family, members_come_and_go)
 	incident = rig__closed(rig, root);
 	cr_assert_eq(incident->n, 1);
 	cr_assert_eq(incident->survivor[0].who.pid, (__u32)rig__pid(rig, "stray"));
+}
+
+/* ---- who asks for itself, and has a family already */
+
+static void *bear(void *context)
+{
+	if (fork() == 0) {
+		alarm(60);
+		pause();
+		_exit(0);
+	}
+	sem_post(context);
+	pause();
+	return NULL;
+}
+
+static void ask_for_myself(struct rig *rig, bool by_thread)
+{
+	pthread_t thread;
+	sem_t born;
+
+	alarm(60);
+	sem_init(&born, 0, 0);
+	if (by_thread && pthread_create(&thread, NULL, bear, &born) == 0) {
+		sem_wait(&born);
+	} else if (fork() == 0) {
+		alarm(60);
+		pause();
+		_exit(0);
+	}
+	if (rig__track(rig, 0, ON_KILL, NULL) > 0)
+		pause();
+	_exit(1);
+}
+
+static void see_child_end(bool by_thread)
+{
+	autorig struct rig *rig = rig__start();
+	const struct incident *incident;
+	pid_t root = fork();
+
+	if (root == 0)
+		ask_for_myself(rig, by_thread);
+	rig__await_members(rig, root, 2);
+	kill(root, SIGKILL);
+	rig__join(root);
+	incident = rig__closed(rig, root);
+	cr_assert_eq(incident->n, 1);
+	cr_assert_eq(incident->row.outcome, INCIDENT_CLEARED);
+}
+
+Test(family, who_asks_for_itself_brings_its_child)
+{
+	see_child_end(false);
+}
+
+Test(family, who_asks_for_itself_brings_a_threads_child)
+{
+	see_child_end(true);
 }
