@@ -67,7 +67,7 @@ PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
             $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
-.PHONY: all help deps deps-build docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
+.PHONY: all help deps deps-build deps-bench docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
 .DELETE_ON_ERROR:
 
 all: programs
@@ -181,6 +181,7 @@ $(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GU
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
 $(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
+$(BUILD)/obj/tests/bench/ways.o: tests/bench/psutil_ways.py
 
 $(BUILD)/tests/bench: $(BENCH) $(RECORDER) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
@@ -208,6 +209,7 @@ DEPS_VM    := qemu-system-x86 busybox-static cpio
 DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
+DEPS_BENCH := bubblewrap util-linux tini dumb-init supervisor python3-psutil
 
 deps-build:
 	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN)
@@ -216,6 +218,10 @@ deps: deps-build
 	@packaging/deps.sh $(DEPS_TEST)
 	@packaging/deps.sh $(DEPS_PAGE) || echo "not to be had: $(DEPS_PAGE); the tests that want it are skipped"
 	@packaging/npm.sh $(BUILD)/page $(NPM_PAGE)
+
+# What orphand is measured beside. Where one is not to be had, the table says so.
+deps-bench:
+	@packaging/deps.sh $(DEPS_BENCH) || echo "not to be had: $(DEPS_BENCH)"
 
 demo: deps-build
 	@$(MAKE) --no-print-directory -j$(JOBS) programs
@@ -321,8 +327,8 @@ fuzz: deps
 		CC=$(CLANG) HARDEN= CFLAGS='-O1 -g -fno-omit-frame-pointer' \
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 
-bench: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench
+bench: deps deps-bench
+	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench $(BUILD)/tests/actor
 	$(BUILD)/tests/bench all
 
 deb:

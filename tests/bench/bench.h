@@ -25,6 +25,7 @@ struct settings {
 };
 
 int bench__kill(const struct settings *settings);
+int bench__families(const struct settings *settings);
 int bench__hooks(const struct settings *settings);
 int bench__loop(const struct settings *settings);
 int bench__rules(const struct settings *settings);

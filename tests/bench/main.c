@@ -26,6 +26,7 @@ static const struct {
 	const char *about;
 } benchmarks[] = {
 	{ "kill", bench__kill, "from a root's kill to the last end, beside the kernel's own ways" },
+	{ "families", bench__families, "who escapes and who is killed in error, way by way" },
 	{ "hooks", bench__hooks, "what the programs add to processes that nobody watches" },
 	{ "loop", bench__loop, "fork, exec and exit with and without, and inside a tree" },
 	{ "rules", bench__rules, "what many rules add to them, and how long a reload takes" },

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What job platforms do that have psutil, by commands on standard input.
+
+walk PID   kills a process and all who are under it; tells "done"
+watch PID  looks each 100 ms who is under it; when it is gone, kills all who ever were
+look       tells "done" once it has looked at all of them twice
+"""
+import select
+import sys
+import time
+
+import psutil
+
+PERIOD = 0.1
+watched = {}  # a root: all who were ever seen under it
+looks = []  # those still to be done for each "look"
+
+
+def tell_done():
+    print("done", flush=True)
+
+
+def kill(processes):
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            pass
+
+
+def family(root):
+    try:
+        return root.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def is_gone(root):
+    try:
+        return not root.is_running() or root.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def look_at_all():
+    for root in list(watched):
+        if is_gone(root):
+            kill(watched.pop(root))
+        else:
+            watched[root].update(dict.fromkeys(family(root)))
+    looks[:] = [left - 1 for left in looks]
+    while looks and looks[0] <= 0:
+        looks.pop(0)
+        tell_done()
+
+
+def do(words):
+    if words[0] == "walk":
+        root = psutil.Process(int(words[1]))
+        kill([root] + family(root))
+        tell_done()
+    elif words[0] == "watch":
+        watched[psutil.Process(int(words[1]))] = {}
+    else:
+        looks.append(2)
+
+
+due = time.monotonic()
+while True:
+    wait = max(0, due - time.monotonic()) if watched or looks else None
+    if select.select([sys.stdin], [], [], wait)[0]:
+        line = sys.stdin.readline()
+        if not line:
+            break
+        do(line.split())
+        continue
+    look_at_all()
+    due = max(due + PERIOD, time.monotonic())
