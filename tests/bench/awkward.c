@@ -24,7 +24,7 @@ const struct awkward awkward[AWKWARD] = {
 		.about =
 			"a shell with job control left one with nohup and disown, one as it was, and has "
 			"ended",
-		.play = "as root fork { fork { become { /bin/bash -mc @shell @actor } } reap as left exit 0 } await left 1 as ready sleep",
+		.play = "as root fork { fork { become { /bin/bash -c @shell @actor } } reap as left exit 0 } await left 1 as ready sleep",
 		.members = 2,
 	},
 	{

@@ -27,7 +27,7 @@
 #define LIFE 60 /* seconds that anybody may live, whatever becomes of us */
 #define BUILDING (20 * NS_PER_SEC)
 #define ENDING (2 * NS_PER_SEC) /* the deadline, by which nobody may live */
-#define QUIET (NS_PER_SEC / 2)	/* when nobody has ended for so long, nobody will */
+#define QUIET (300 * NS_PER_MS) /* when nobody has ended for so long, nobody will */
 #define CLEARING (20 * NS_PER_SEC)
 #define LOOKS 3 /* in a row, that must find nobody */
 
@@ -230,10 +230,10 @@ static unsigned look_for_marked(const char *mark, int signal)
 
 /* ---- its beginning */
 
-/* The first is ended by the shell's end where it is left as it was; both are where they are told. */
+/* With job control each has a process group of its own. */
 static const char shell_script[] =
-	"nohup \"$0\" as member sleep </dev/null >/dev/null 2>&1 & disown; \"$0\" as member sleep & "
-	"exit 0";
+	"set -m; nohup \"$0\" as member sleep </dev/null >/dev/null 2>&1 & disown; "
+	"\"$0\" as member sleep & exit 0";
 
 static int cut_words(struct job *job)
 {

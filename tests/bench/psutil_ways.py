@@ -35,19 +35,12 @@ def family(root):
         return []
 
 
-def is_gone(root):
-    try:
-        return not root.is_running() or root.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def look_at_all():
     for root in list(watched):
-        if is_gone(root):
-            kill(watched.pop(root))
-        else:
+        if root.is_running():
             watched[root].update(dict.fromkeys(family(root)))
+        else:
+            kill(watched.pop(root))
     looks[:] = [left - 1 for left in looks]
     while looks and looks[0] <= 0:
         looks.pop(0)

@@ -20,6 +20,7 @@
 #include "ways.h"
 
 #define PATIENCE (20 * NS_PER_SEC)
+#define PYTHON "/usr/bin/python3" /* Debian's, which has its psutil */
 
 static int kill_child(struct tools *tools, struct job *job)
 {
@@ -243,7 +244,7 @@ __attribute__((noreturn)) static void become_python(int in, int out)
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
-	execlp("python3", "python3", "-c", psutil_ways, NULL);
+	execl(PYTHON, PYTHON, "-c", psutil_ways, NULL);
 	_exit(127);
 }
 
@@ -275,7 +276,7 @@ static bool start_python(struct tools *tools)
 
 static bool probe_psutil(struct tools *tools)
 {
-	const char *const there[] = { "python3", "-c",
+	const char *const there[] = { PYTHON, "-c",
 				      "try: import psutil\nexcept ImportError: exit(1)", NULL };
 
 	if (tools->python)
