@@ -37,15 +37,16 @@ static int set_the_stage(struct tools *tools, const struct way *way, struct job 
 /* Whoever of the job has ended before it was to end was killed in error, too. */
 static int play_job(struct tools *tools, const struct way *way, struct job *job, struct cell *cell)
 {
-	bool escaped, hurt;
+	bool escaped, hurt, early;
 
 	if (set_the_stage(tools, way, job))
 		return -1;
-	hurt = !job__all_live(job);
-	if (way__end(tools, way, job) || job__await_end(job, &escaped))
+	early = !job__all_live(job);
+	if (way__end(tools, way, job) || job__await_end(job, &escaped) ||
+	    job__await_hurt(job, &hurt))
 		return -1;
 	cell->escapes += escaped;
-	cell->hurt += hurt || !job__innocents_live(job);
+	cell->hurt += hurt || early;
 	return 0;
 }
 

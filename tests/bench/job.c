@@ -28,6 +28,7 @@
 #define BUILDING (20 * NS_PER_SEC)
 #define ENDING (2 * NS_PER_SEC) /* the deadline, by which nobody may live */
 #define QUIET (300 * NS_PER_MS) /* when nobody has ended for so long, nobody will */
+#define HURTING (100 * NS_PER_MS)
 #define CLEARING (20 * NS_PER_SEC)
 #define LOOKS 3 /* in a row, that must find nobody */
 
@@ -457,11 +458,6 @@ bool job__all_live(const struct job *job)
 	return count_living(&job->members) == job->members.count;
 }
 
-bool job__innocents_live(const struct job *job)
-{
-	return count_living(&job->innocents) == job->innocents.count;
-}
-
 /* Nobody whom we have met lives, nobody has the mark, and nobody was born while we looked. */
 static bool is_gone(const struct job *job)
 {
@@ -494,6 +490,19 @@ int job__await_end(struct job *job, bool *escaped)
 		if (bench__pause(NS_PER_MS))
 			return -1;
 	}
+}
+
+int job__await_hurt(const struct job *job, bool *hurt)
+{
+	uint64_t end = bench__now() + HURTING;
+
+	*hurt = false;
+	while (job->innocents.count && !*hurt && bench__now() < end) {
+		*hurt = count_living(&job->innocents) < job->innocents.count;
+		if (bench__pause(NS_PER_MS))
+			return -1;
+	}
+	return 0;
 }
 
 static void end_everybody(struct job *job)

@@ -81,9 +81,10 @@ int job__open_gate(struct job *job);
 int job__start_innocents(struct job *job);
 
 bool job__all_live(const struct job *job);
-bool job__innocents_live(const struct job *job);
 /* Waits for its end: whether somebody of it lives on. */
 int job__await_end(struct job *job, bool *escaped);
+/* After that: whether an innocent has been hurt, whose end may come a moment later. */
+int job__await_hurt(const struct job *job, bool *hurt);
 /* Ends whoever is left of it and of the innocents. Harmless when it never began. */
 void job__clear(struct job *job);
 

@@ -3,7 +3,7 @@
 
 walk PID   kills a process and all who are under it; tells "done"
 watch PID  looks each 100 ms who is under it; when it is gone, kills all who ever were
-look       tells "done" once it has looked at all of them twice
+look       tells "done" once it has looked at all of them
 """
 import select
 import sys
@@ -13,7 +13,6 @@ import psutil
 
 PERIOD = 0.1
 watched = {}  # a root: all who were ever seen under it
-looks = []  # those still to be done for each "look"
 
 
 def tell_done():
@@ -41,10 +40,6 @@ def look_at_all():
             watched[root].update(dict.fromkeys(family(root)))
         else:
             kill(watched.pop(root))
-    looks[:] = [left - 1 for left in looks]
-    while looks and looks[0] <= 0:
-        looks.pop(0)
-        tell_done()
 
 
 def do(words):
@@ -54,18 +49,22 @@ def do(words):
         tell_done()
     elif words[0] == "watch":
         watched[psutil.Process(int(words[1]))] = {}
-    else:
-        looks.append(2)
 
 
 due = time.monotonic()
+asked = False
 while True:
-    wait = max(0, due - time.monotonic()) if watched or looks else None
+    wait = max(0, due - time.monotonic()) if watched or asked else None
     if select.select([sys.stdin], [], [], wait)[0]:
         line = sys.stdin.readline()
         if not line:
             break
-        do(line.split())
+        words = line.split()
+        asked |= words[0] == "look"
+        do(words)
         continue
     look_at_all()
+    if asked:
+        tell_done()
+    asked = False
     due = max(due + PERIOD, time.monotonic())
