@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """What job platforms do that have psutil, by commands on standard input.
 
-walk PID   kills a process and all who are under it; tells "done"
-watch PID  looks each 100 ms who is under it; when it is gone, kills all who ever were
-look       tells "done" once it has looked at all of them
+walk PID    kills a process and all who are under it; tells "done"
+watch PID   looks each 100 ms who is under it; when it is gone, kills all who ever were
+recall PID  the same, by bare pids
+look        tells "done" once it has looked at all of them
 """
+import os
 import select
+import signal
 import sys
 import time
 
 import psutil
 
 PERIOD = 0.1
-watched = {}  # a root: all who were ever seen under it
+watched = {}  # a root: what is done at its end, to all who were ever seen under it
 
 
 def tell_done():
@@ -27,6 +30,14 @@ def kill(processes):
             pass
 
 
+def kill_pids(processes):
+    for process in processes:
+        try:
+            os.kill(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def family(root):
     try:
         return root.children(recursive=True)
@@ -36,10 +47,12 @@ def family(root):
 
 def look_at_all():
     for root in list(watched):
+        end, seen = watched[root]
         if root.is_running():
-            watched[root].update(dict.fromkeys(family(root)))
+            seen.update(dict.fromkeys(family(root)))
         else:
-            kill(watched.pop(root))
+            del watched[root]
+            end(seen)
 
 
 def do(words):
@@ -47,8 +60,9 @@ def do(words):
         root = psutil.Process(int(words[1]))
         kill([root] + family(root))
         tell_done()
-    elif words[0] == "watch":
-        watched[psutil.Process(int(words[1]))] = {}
+    elif words[0] in ("watch", "recall"):
+        end = kill if words[0] == "watch" else kill_pids
+        watched[psutil.Process(int(words[1]))] = end, {}
 
 
 due = time.monotonic()

@@ -297,6 +297,13 @@ static int start_watched(struct tools *tools, const struct way *way, struct job 
 	return ask_python(tools, "watch", job->child, false);
 }
 
+static int start_recalled(struct tools *tools, const struct way *way, struct job *job)
+{
+	if (job__start(job, way->prefix, &(struct start){}))
+		return -1;
+	return ask_python(tools, "recall", job->child, false);
+}
+
 static int settle_watched(struct tools *tools, struct job *job)
 {
 	(void)job;
@@ -401,6 +408,13 @@ const struct way ways[WAYS] = {
 			"looks each 100 ms who is under the job; when that was killed, kills all it ever saw",
 		.probe = probe_psutil,
 		.start = start_watched,
+		.settle = settle_watched,
+	},
+	{
+		.name = "pid poller",
+		.about = "the same by bare pids, as scripts with ps or pid files do it",
+		.probe = probe_psutil,
+		.start = start_recalled,
 		.settle = settle_watched,
 	},
 	{
