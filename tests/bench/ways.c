@@ -168,7 +168,8 @@ static int write_supervisor_config(const struct tools *tools)
 static bool probe_supervisor(struct tools *tools)
 {
 	const char *const there[] = { "supervisord", "--version", NULL };
-	const char *const words[] = { "supervisord", "-c", tools->config, NULL };
+	const char *const words[] = { "setpriv", "--pdeathsig", "TERM", "supervisord",
+				      "-c",	 tools->config, NULL };
 	char folder[] = "/tmp/orphand-bench-XXXXXX";
 	int pidfd;
 
