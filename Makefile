@@ -182,6 +182,7 @@ $(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GU
 
 $(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
 $(BUILD)/obj/tests/bench/ways.o: tests/bench/psutil_ways.py
+$(BUILD)/obj/tests/bench/watcher.o: tests/bench/poller.py tests/bench/follow.bt
 
 $(BUILD)/tests/bench: $(BENCH) $(RECORDER) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
 	@mkdir -p $(@D)
@@ -209,7 +210,7 @@ DEPS_VM    := qemu-system-x86 busybox-static cpio
 DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
-DEPS_BENCH := bubblewrap util-linux tini dumb-init supervisor python3-psutil
+DEPS_BENCH := bubblewrap util-linux tini dumb-init supervisor python3-psutil bpftrace
 
 deps-build:
 	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN)
@@ -221,7 +222,9 @@ deps: deps-build
 
 # What orphand is measured beside. Where one is not to be had, the table says so.
 deps-bench:
-	@packaging/deps.sh $(DEPS_BENCH) || echo "not to be had: $(DEPS_BENCH)"
+	@for package in $(DEPS_BENCH); do \
+		packaging/deps.sh $$package || echo "not to be had: $$package"; \
+	done
 
 demo: deps-build
 	@$(MAKE) --no-print-directory -j$(JOBS) programs

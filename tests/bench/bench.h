@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define MAX_ROUNDS 1000
 #define MAX_SIZES 16
@@ -22,6 +23,8 @@ struct settings {
 	size_t size_count;
 	unsigned shapes; /* bits: 1 << enum shape */
 	unsigned events; /* of the store, 0: its own */
+	const char *tsv_path;
+	FILE *tsv; /* rows for machines too; NULL: none */
 };
 
 int bench__kill(const struct settings *settings);
@@ -53,5 +56,21 @@ struct spread {
 
 /* Sorts the samples. */
 struct spread spread__of(double *samples, size_t count);
+
+/* What became of one method: a line of the table, and of --tsv's file. */
+struct row {
+	const char *benchmark;
+	const char *shape;
+	unsigned size;
+	const char *method;
+	const char *note; /* why there are no numbers; NULL: there are */
+	unsigned rounds;
+	struct spread value;
+	struct spread ratio; /* to the reference, in the same round */
+	bool has_ratio;
+};
+
+void bench__row_head(void);
+void bench__row(const struct settings *settings, const struct row *row);
 
 #endif

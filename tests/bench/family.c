@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,29 +20,13 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "bench.h"
-#include "family.h"
+#include "board.h"
 
-#define LIFE 240 /* seconds that a member may live, whatever becomes of us */
 #define BUILDING (120 * NS_PER_SEC)
 #define ENDING (30 * NS_PER_SEC)
 #define SPARE_FDS 64
-
-#define STACK 16384
-
-/* Where the members report. */
-struct board {
-	atomic_uint ready;
-	atomic_int error;
-	uint32_t pid[]; /* as the host has them; the root's stays 0 */
-};
-
-/* What a descendant begins with. */
-struct start {
-	const struct family *family;
-	unsigned slot;
-	bool pdeathsig;
-	pid_t parent;
-};
+#define SPARE_PIDS 4096 /* for the rest of the host */
+#define MAX_TOOL 12	/* words */
 
 static const char *const shapes[SHAPES] = {
 	[SHAPE_PLAIN] = "plain",
@@ -63,172 +47,99 @@ uint64_t bench__now(void)
 	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-/* ---- the members */
-
-static void on_deadline(int signal)
-{
-	(void)signal;
-	_exit(99);
-}
-
-/* /proc is the host's for everybody, and so are the pids that it tells. */
-static void report(struct board *board, unsigned slot)
-{
-	char text[16] = "";
-
-	if (readlink("/proc/self", text, sizeof(text) - 1) > 0)
-		board->pid[slot] = (uint32_t)strtoul(text, NULL, 10);
-	atomic_fetch_add(&board->ready, 1);
-}
-
-__attribute__((noreturn)) static void live(void)
-{
-	for (;;)
-		pause();
-}
-
-static int be_member(void *data)
-{
-	const struct start *start = data;
-
-	alarm(LIFE);
-	if (start->pdeathsig) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != start->parent)
-			_exit(0);
-	}
-	report(start->family->board, start->slot);
-	live();
-}
-
-/* By fork, or sharing the root's memory, with a stack of its own. */
-static pid_t bear(struct start *start, char *stack, int (*be)(void *))
-{
-	pid_t pid;
-
-	if (start->family->stacks)
-		return clone(be, stack + STACK, CLONE_VM | SIGCHLD, start);
-	pid = fork();
-	if (pid == 0)
-		_exit(be(start));
-	return pid;
-}
-
-/* NULL where there are none. */
-static char *stack_of(const struct family *family, unsigned slot)
-{
-	return family->stacks ? family->stacks + (size_t)slot * STACK : NULL;
-}
-
-/* The one in between, which ends. */
-static int be_parent(void *data)
-{
-	struct start *start = data;
-
-	alarm(LIFE);
-	setsid();
-	if (bear(start, stack_of(start->family, start->slot), be_member) < 0)
-		atomic_store(&start->family->board->error, errno);
-	_exit(0);
-}
-
-/* The stack at slot 0 serves one parent in between after the other. */
-static int bear_descendant(struct start *start)
-{
-	const struct family *family = start->family;
-	pid_t pid;
-
-	if (family->shape != SHAPE_STRAYS) {
-		pid = bear(start, stack_of(family, start->slot), be_member);
-		return pid < 0 ? -errno : 0;
-	}
-	pid = bear(start, stack_of(family, 0), be_parent);
-	return pid < 0 || waitpid(pid, NULL, 0) < 0 ? -errno : 0;
-}
-
-static int bear_all(const struct family *family, const struct birth *birth)
-{
-	int err = 0;
-
-	for (unsigned slot = 1; !err && slot <= family->size; slot++) {
-		struct start *start = &family->starts[slot];
-
-		*start = (struct start){ family, slot, birth->pdeathsig, getpid() };
-		err = bear_descendant(start);
-	}
-	return err;
-}
-
-/* The init of a PID namespace hears only the signals that it handles: hence the handler. */
-__attribute__((noreturn)) static void be_root(const struct family *family,
-					      const struct birth *birth)
-{
-	int err = 0;
-
-	bench__reset_signals();
-	signal(SIGALRM, on_deadline);
-	alarm(LIFE);
-	close_range(STDERR_FILENO + 1, ~0U, 0);
-	if (birth->prepare)
-		err = birth->prepare(birth->context);
-	if (!err)
-		err = bear_all(family, birth);
-	if (err)
-		atomic_store(&family->board->error, -err);
-	else
-		atomic_fetch_add(&family->board->ready, 1);
-	live();
-}
-
 /* ---- its beginning */
 
-static size_t board_size(const struct family *family)
+/* Its descriptor, for a root that does not come from us by copy. */
+static int make_board(struct family *family, bool pdeathsig)
 {
-	return sizeof(*family->board) + (family->size + 1) * sizeof(*family->board->pid);
+	size_t size = board__bytes(family->size);
+	autoclose int fd = memfd_create("board", MFD_CLOEXEC);
+	struct board *board;
+
+	if (fd < 0 || ftruncate(fd, (off_t)size))
+		return bench__fail("can't make a board: %s", strerror(errno));
+	board = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (board == MAP_FAILED)
+		return bench__fail("no memory for a family of %u", family->size);
+	board->shape = family->shape;
+	board->size = family->size;
+	board->pdeathsig = pdeathsig;
+	family->board = board;
+	return STEAL_FD(fd);
 }
 
-static size_t stacks_size(const struct family *family)
+/* How many descriptors we may have, after trying for so many. */
+static unsigned raise_limit(unsigned wanted)
 {
-	return (size_t)(family->size + 1) * STACK;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+		return wanted;
+	limit.rlim_cur = wanted;
+	if (limit.rlim_max < wanted)
+		limit.rlim_max = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return wanted;
+	/* Without CAP_SYS_RESOURCE there is only so much. */
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return (unsigned)limit.rlim_cur;
 }
 
-static int make_stacks(struct family *family)
+/* The pids of parents in between are free again when the next ones are born. */
+static int check_pid_max(unsigned size)
 {
-	void *stacks = mmap(NULL, stacks_size(family), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	autofclose FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
+	unsigned max;
 
-	if (stacks == MAP_FAILED)
-		return bench__fail("no memory for %u stacks", family->size);
-	family->stacks = stacks;
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own number */
+	if (file && fscanf(file, "%u", &max) == 1 && max < size + SPARE_PIDS)
+		return bench__fail("%u processes are too many for this host's pids: "
+				   "sysctl kernel.pid_max=%u, or smaller --sizes",
+				   size, size + SPARE_PIDS);
 	return 0;
 }
 
 static int make_room(struct family *family)
 {
-	struct rlimit limit;
+	unsigned wanted = family->size + SPARE_FDS;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < family->size + SPARE_FDS) {
-		limit.rlim_cur = family->size + SPARE_FDS;
-		if (limit.rlim_max < limit.rlim_cur)
-			limit.rlim_max = limit.rlim_cur;
-		if (setrlimit(RLIMIT_NOFILE, &limit))
-			return bench__fail("%u descriptors are too many: %s", family->size,
-					   strerror(errno));
-	}
-	if (family->shape != SHAPE_FORKED && make_stacks(family))
+	if (check_pid_max(family->size))
 		return -1;
-	family->starts = calloc(family->size + 1, sizeof(*family->starts));
-	family->pidfds = calloc(family->size + 1, sizeof(*family->pidfds));
-	family->board = mmap(NULL, board_size(family), PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (family->board == MAP_FAILED)
-		family->board = NULL;
-	if (!family->pidfds || !family->starts || !family->board)
+	family->unheld = wanted - raise_limit(wanted);
+	family->pidfds = calloc(family->size + 2, sizeof(*family->pidfds));
+	if (!family->pidfds)
 		return bench__fail("no memory for a family of %u", family->size);
 	return 0;
 }
 
-static int start_root(struct family *family, const struct birth *birth)
+/* In the root-to-be: the tool, and as what it shall run, our own file as a root. */
+__attribute__((noreturn)) static void run_tool(const char *const *tool, int board_fd)
+{
+	char self[PATH_MAX] = "", fd[16];
+	const char *argv[MAX_TOOL + 4];
+	size_t argc = 0;
+
+	bench__reset_signals();
+	alarm(LIFE);
+	while (argc < MAX_TOOL && tool[argc]) {
+		argv[argc] = tool[argc];
+		argc++;
+	}
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		_exit(127);
+	fcntl(board_fd, F_SETFD, 0);
+	snprintf(fd, sizeof(fd), "%d", board_fd);
+	argv[argc++] = self;
+	argv[argc++] = ROOT_MODE;
+	argv[argc++] = fd;
+	argv[argc] = NULL;
+	execvp(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+static int start_root(struct family *family, const struct birth *birth, int board_fd)
 {
 	int pidfd = -1;
 	struct clone_args args = {
@@ -241,11 +152,20 @@ static int start_root(struct family *family, const struct birth *birth)
 
 	if (pid < 0)
 		return bench__fail("clone3: %s", strerror(errno));
+	if (pid == 0 && birth->tool)
+		run_tool(birth->tool, board_fd);
 	if (pid == 0)
-		be_root(family, birth);
+		root__live(family->board, birth);
 	family->root = (pid_t)pid;
 	family->pidfds[family->pidfd_count++] = pidfd;
 	return 0;
+}
+
+static bool has_ended(int pidfd)
+{
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) == 1;
 }
 
 static int await_ready(const struct family *family)
@@ -258,6 +178,8 @@ static int await_ready(const struct family *family)
 
 		if (error)
 			return bench__fail("the family can't be built: %s", strerror(error));
+		if (has_ended(family->pidfds[0]))
+			return bench__fail("the root ended before its family stood");
 		if (bench__now() > end)
 			return bench__fail("only %u of %u were ready in time",
 					   atomic_load(&board->ready), family->size + 1);
@@ -267,19 +189,15 @@ static int await_ready(const struct family *family)
 	return 0;
 }
 
-static bool has_ended(int pidfd)
-{
-	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, 0) == 1;
-}
-
 /* They live, so their pids are theirs; one that died since would be seen to have. */
-static int open_pidfds(struct family *family)
+static int open_pidfds(struct family *family, unsigned first)
 {
-	for (unsigned slot = 1; slot <= family->size; slot++) {
-		int fd = pidfd_open((pid_t)family->board->pid[slot], 0);
+	for (unsigned slot = first; slot <= family->size; slot++) {
+		int fd;
 
+		if (slot >= 1 && slot <= family->unheld)
+			continue;
+		fd = pidfd_open((pid_t)family->board->pid[slot], 0);
 		if (fd < 0)
 			return bench__fail("pidfd_open: %s", strerror(errno));
 		family->pidfds[family->pidfd_count++] = fd;
@@ -291,11 +209,15 @@ static int open_pidfds(struct family *family)
 	return 0;
 }
 
+/* What we started is the root, of which there is a pidfd, or the tool that did so. */
 int family__start(struct family *family, const struct birth *birth)
 {
-	if (make_room(family) || start_root(family, birth) || await_ready(family))
+	autoclose int board_fd = make_board(family, birth->pdeathsig);
+
+	if (board_fd < 0 || make_room(family) || start_root(family, birth, board_fd) ||
+	    await_ready(family))
 		return -1;
-	return open_pidfds(family);
+	return open_pidfds(family, birth->tool ? 0 : 1);
 }
 
 /* ---- its end */
@@ -316,6 +238,34 @@ static unsigned count_living(const struct family *family)
 	return living;
 }
 
+static int await_one(const struct family *family, int pidfd, uint64_t deadline)
+{
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+	while (poll(&poll_fd, 1, 500) != 1) {
+		if (bench__go_on())
+			return -1;
+		if (bench__now() > deadline)
+			return bench__fail("%u of %u live on, past their deadline",
+					   count_living(family), family->pidfd_count);
+	}
+	return 0;
+}
+
+/* Of whom no pidfd is held: a pid that is nobody's was reaped. */
+static int await_unheld(const struct family *family, uint64_t deadline)
+{
+	for (unsigned slot = family->unheld; slot > 0; slot--) {
+		autoclose int fd = pidfd_open((pid_t)family->board->pid[slot], 0);
+
+		if (fd < 0 && errno != ESRCH)
+			return bench__fail("pidfd_open: %s", strerror(errno));
+		if (fd >= 0 && await_one(family, fd, deadline))
+			return -1;
+	}
+	return 0;
+}
+
 /*
  * A pidfd is readable when the process has ended: memory and files are given back, nothing of it
  * will run again, and only its parent has still to hear of it. That is the same for all methods,
@@ -331,23 +281,27 @@ int family__await_end(const struct family *family, uint64_t *end)
 	uint64_t deadline = bench__now() + ENDING;
 
 	for (unsigned i = family->pidfd_count; i-- > 0;) {
-		struct pollfd poll_fd = { .fd = family->pidfds[i], .events = POLLIN };
-
-		while (poll(&poll_fd, 1, 500) != 1) {
-			if (bench__go_on())
-				return -1;
-			if (bench__now() > deadline)
-				return bench__fail("%u of %u live on, past their deadline",
-						   count_living(family), family->pidfd_count);
-		}
+		if (await_one(family, family->pidfds[i], deadline))
+			return -1;
 	}
+	if (await_unheld(family, deadline))
+		return -1;
 	*end = bench__now();
 	return 0;
 }
 
+static bool is_kept(pid_t pid, const pid_t keep[KEEP])
+{
+	for (int i = 0; i < KEEP; i++) {
+		if (keep[i] == pid)
+			return true;
+	}
+	return false;
+}
+
 /* As long as we do not reap a child, its pid is nobody else's. Whether there was one: reaping makes
  * the kernel's list skip some. */
-static bool end_children(const pid_t keep[2])
+static bool end_children(const pid_t keep[KEEP])
 {
 	autofclose FILE *children = NULL;
 	char path[64];
@@ -358,7 +312,7 @@ static bool end_children(const pid_t keep[2])
 	children = fopen(path, "re");
 	/* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
 	while (children && fscanf(children, "%ld", &pid) == 1) {
-		if (pid == keep[0] || pid == keep[1])
+		if (is_kept((pid_t)pid, keep))
 			continue;
 		any = true;
 		kill((pid_t)pid, SIGKILL);
@@ -378,10 +332,7 @@ void family__clear(struct family *family)
 	for (unsigned i = 0; i < family->pidfd_count; i++)
 		close(family->pidfds[i]);
 	free(family->pidfds);
-	free(family->starts);
-	if (family->stacks)
-		munmap(family->stacks, stacks_size(family));
 	if (family->board)
-		munmap(family->board, board_size(family));
+		munmap(family->board, board__bytes(family->size));
 	*family = (struct family){};
 }

@@ -23,26 +23,27 @@ enum shape {
 
 /* How a root comes to life, and what it does before its first child. */
 struct birth {
-	uint64_t flags;			     /* of clone3 */
-	int cgroup;			     /* with CLONE_INTO_CGROUP */
-	bool pdeathsig;			     /* each child asks for it */
+	uint64_t flags;		 /* of clone3 */
+	int cgroup;		 /* with CLONE_INTO_CGROUP */
+	bool pdeathsig;		 /* each child asks for it */
+	const char *const *tool; /* a command that starts the root, and is killed; or NULL */
 	int (*prepare)(const void *context); /* in the root: 0 or a negative errno; may be NULL */
 	const void *context;
 };
 
 struct board;
-struct start;
+
+#define KEEP 3
 
 struct family {
 	enum shape shape;
-	unsigned size; /* descendants */
-	pid_t keep[2]; /* children of ours that are no part of it, 0: none */
-	pid_t root;    /* 0: none */
-	int *pidfds;   /* of the root, then of each descendant, oldest first */
+	unsigned size;	  /* descendants */
+	pid_t keep[KEEP]; /* children of ours that are no part of it, 0: none */
+	pid_t root;	  /* our child: the root, or its tool; 0: none */
+	int *pidfds;	  /* of that, then of each further one, oldest first */
 	unsigned pidfd_count;
+	unsigned unheld; /* oldest descendants, of whom our limits allow no pidfd */
 	struct board *board;
-	struct start *starts;
-	char *stacks; /* of those who share the root's memory */
 };
 
 #define autofamily __attribute__((cleanup(family__clear)))

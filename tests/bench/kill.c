@@ -10,6 +10,7 @@
 
 /* One shape and size: the times of all methods, in ms. */
 struct trial {
+	const struct settings *settings;
 	struct stage *stage;
 	enum shape shape;
 	unsigned size;
@@ -17,10 +18,20 @@ struct trial {
 	double ms[METHODS][MAX_ROUNDS];
 };
 
-static bool takes_part(const struct trial *trial, int method)
+/* NULL: it takes part. */
+static const char *why_not(const struct trial *trial, int method)
 {
-	return stage__offers(trial->stage, &methods[method]) &&
-	       (trial->shape != SHAPE_STRAYS || !methods[method].unreached);
+	if (trial->stage->missing[method])
+		return trial->stage->missing[method];
+	return trial->shape == SHAPE_STRAYS ? methods[method].unreached : NULL;
+}
+
+/* Some take seconds to begin, and have fewer unless a number was asked for. */
+static unsigned rounds_of(const struct trial *trial, int method)
+{
+	unsigned max = methods[method].max_rounds;
+
+	return max && !trial->settings->rounds && trial->rounds > max ? max : trial->rounds;
 }
 
 /* A family is built, killed and cleared away. */
@@ -30,7 +41,6 @@ static int play_family(const struct trial *trial, const struct method *method, d
 	struct stage *stage = trial->stage;
 	struct birth birth = {};
 	autofamily struct family family = {
-		.keep = { stage->daemon.pid, stage->plain.pid },
 		.shape = trial->shape,
 		.size = trial->size,
 	};
@@ -38,6 +48,9 @@ static int play_family(const struct trial *trial, const struct method *method, d
 
 	if (method->prepare && method->prepare(stage, &birth))
 		return -1;
+	family.keep[0] = stage->daemon.pid;
+	family.keep[1] = stage->plain.pid;
+	family.keep[2] = stage->watcher.pid;
 	if (family__start(&family, &birth))
 		return -1;
 	if (method->settle && method->settle(stage, &family))
@@ -69,7 +82,7 @@ static int play_round(struct trial *trial, unsigned round)
 	for (unsigned turn = 0; turn < METHODS; turn++) {
 		int method = (int)((round + turn) % METHODS);
 
-		if (takes_part(trial, method) &&
+		if (!why_not(trial, method) && round < rounds_of(trial, method) &&
 		    play(trial, &methods[method], &trial->ms[method][round]))
 			return -1;
 	}
@@ -79,25 +92,22 @@ static int play_round(struct trial *trial, unsigned round)
 static void print_row(struct trial *trial, int method)
 {
 	double *ms = trial->ms[method], ratios[MAX_ROUNDS];
-	struct spread time, ratio;
+	struct row row = { .benchmark = "kill",
+			   .shape = shape__name(trial->shape),
+			   .size = trial->size,
+			   .method = methods[method].name,
+			   .note = why_not(trial, method) };
 
-	printf("%-6s %6u %6u  %-13s", shape__name(trial->shape), trial->size, trial->rounds,
-	       methods[method].name);
-	if (!takes_part(trial, method)) {
-		printf("  %s\n", stage__offers(trial->stage, &methods[method])
-					 ? methods[method].unreached
-					 : "not on this host");
-		return;
+	if (!row.note) {
+		row.rounds = rounds_of(trial, method);
+		row.has_ratio = !trial->stage->missing[METHOD_CGROUP];
+		for (unsigned i = 0; i < row.rounds; i++)
+			ratios[i] = ms[i] / trial->ms[METHOD_CGROUP][i];
+		row.ratio = spread__of(ratios, row.rounds);
+		/* Sorting parts the rounds: the reference is sorted last. */
+		row.value = spread__of(ms, row.rounds);
 	}
-	for (unsigned i = 0; i < trial->rounds; i++)
-		ratios[i] = ms[i] / trial->ms[METHOD_CGROUP][i];
-	ratio = spread__of(ratios, trial->rounds);
-	/* Sorting parts the rounds: the ratios are done with when the reference is sorted, last. */
-	time = spread__of(ms, trial->rounds);
-	printf(" %9.3f %9.3f %9.3f", time.median, time.min, time.max);
-	if (*trial->stage->cgroup)
-		printf("  %6.2f %6.2f %6.2f", ratio.median, ratio.min, ratio.max);
-	putchar('\n');
+	bench__row(trial->settings, &row);
 }
 
 static void print_trial(struct trial *trial)
@@ -117,10 +127,12 @@ static unsigned default_rounds(enum shape shape, unsigned size)
 	if (size <= 10)
 		return forked ? 20 : 30;
 	if (size <= 100)
-		return forked ? 10 : 20;
+		return 20;
 	if (size <= 1000)
-		return forked ? 3 : 12;
-	return forked ? 0 : 5;
+		return forked ? 5 : 20;
+	if (forked)
+		return 0;
+	return size <= 5000 ? 5 : 3;
 }
 
 static int run_trial(struct trial *trial)
@@ -144,13 +156,15 @@ int bench__kill(const struct settings *settings)
 
 	if (stage__open(&stage, settings->program) || !trial)
 		return -1;
+	trial->settings = settings;
 	trial->stage = &stage;
 	printf("\nFrom the kill to the last one's end: ms, and its ratio to cgroup.kill in the same "
 	       "round\n");
 	printf("plain: children that share the root's memory; strays: these with setsid and a dead "
 	       "parent in between;\nforked: children with memory of their own (above 1000 with --rounds only)\n");
-	printf("%-6s %6s %6s  %-13s %9s %9s %9s  %6s %6s %6s\n", "shape", "size", "rounds",
-	       "method", "median", "min", "max", "ratio", "min", "max");
+	printf("bubblewrap, unshare: the tool that holds the root is killed; psutil poller (each "
+	       "100 ms), netlink, bpftrace: watch from outside\n");
+	bench__row_head();
 	for (size_t i = 0; i < settings->size_count; i++) {
 		for (trial->shape = 0; trial->shape < SHAPES; trial->shape++) {
 			trial->size = settings->sizes[i];

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "bench.h"
-#include "family.h"
+#include "board.h"
 
 static volatile sig_atomic_t stop_signal;
 
@@ -25,7 +25,7 @@ static const struct {
 	int (*run)(const struct settings *settings);
 	const char *about;
 } benchmarks[] = {
-	{ "kill", bench__kill, "from a root's kill to the last end, beside the kernel's own ways" },
+	{ "kill", bench__kill, "from a root's kill to the last end, beside other ways to it" },
 	{ "families", bench__families, "who escapes and who is killed in error, way by way" },
 	{ "hooks", bench__hooks, "what the programs add to processes that nobody watches" },
 	{ "loop", bench__loop, "fork, exec and exit with and without, and inside a tree" },
@@ -38,7 +38,8 @@ static const struct {
 
 static void print_usage(FILE *file)
 {
-	fputs("usage: bench WHAT|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...] [--orphand FILE]\n"
+	fputs("usage: bench WHAT|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...]\n"
+	      "             [--tsv FILE] [--orphand FILE]\n"
 	      "\n",
 	      file);
 	for (size_t i = 0; i < BENCHMARKS; i++)
@@ -46,8 +47,9 @@ static void print_usage(FILE *file)
 	fputs("\n"
 	      "  --events N      so many in the store (1000000)\n"
 	      "  --rounds N      the same number for everything (by default fewer for large families)\n"
-	      "  --sizes N,...   descendants (1,10,100,1000,5000)\n"
+	      "  --sizes N,...   descendants (1,10,100,1000,5000,20000)\n"
 	      "  --shapes S,...  of families: plain, strays, forked (all)\n"
+	      "  --tsv FILE      the table's rows to its end, parted by tabs, a head before the first\n"
 	      "  --orphand FILE  the daemon under test (beside the bench's own folder)\n",
 	      file);
 }
@@ -217,6 +219,7 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 		{ "events", required_argument, NULL, 'e' },
 		{ "sizes", required_argument, NULL, 's' },
 		{ "shapes", required_argument, NULL, 'f' },
+		{ "tsv", required_argument, NULL, 't' },
 		{ "orphand", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{},
@@ -241,6 +244,9 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 		case 'f':
 			if (!parse_shapes(optarg, settings))
 				return false;
+			break;
+		case 't':
+			settings->tsv_path = optarg;
 			break;
 		case 'o':
 			settings->program = optarg;
@@ -271,6 +277,16 @@ static void find_program(char *path, size_t size)
 	snprintf(path, size, "%s/orphand", self);
 }
 
+static int open_tsv(struct settings *settings)
+{
+	if (!settings->tsv_path)
+		return 0;
+	settings->tsv = fopen(settings->tsv_path, "ae");
+	if (!settings->tsv || fseek(settings->tsv, 0, SEEK_END))
+		return bench__fail("can't write %s: %s", settings->tsv_path, strerror(errno));
+	return 0;
+}
+
 static bool is_known(const char *what)
 {
 	if (strcmp(what, "all") == 0)
@@ -296,12 +312,14 @@ static int run(const char *what, const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct settings settings = { .sizes = { 1, 10, 100, 1000, 5000 },
-				     .size_count = 5,
+	struct settings settings = { .sizes = { 1, 10, 100, 1000, 5000, 20000 },
+				     .size_count = 6,
 				     .shapes = (1U << SHAPES) - 1 };
 	char program[PATH_MAX] = "";
 	const char *what;
 
+	if (argc == 3 && strcmp(argv[1], ROOT_MODE) == 0)
+		return root__main(argv[2]);
 	find_program(program, sizeof(program));
 	settings.program = program;
 	if (!parse_options(argc, argv, &settings)) {
@@ -319,6 +337,8 @@ int main(int argc, char **argv)
 		return bench__fail("no orphand at %s: build it, or name it with --orphand",
 				   settings.program),
 		       EXIT_FAILURE;
+	if (open_tsv(&settings))
+		return EXIT_FAILURE;
 	/* Orphans come to us, and are reaped between the rounds. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	catch_signals();

@@ -2,9 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -161,21 +165,211 @@ static int prepare_pdeathsig(struct stage *stage, struct birth *birth)
 	return 0;
 }
 
+/* ---- a process group, whose leader the root is */
+
+static int lead_group(const void *context)
+{
+	(void)context;
+	return setpgid(0, 0) ? -errno : 0;
+}
+
+static int prepare_group(struct stage *stage, struct birth *birth)
+{
+	(void)stage;
+	birth->prepare = lead_group;
+	return 0;
+}
+
+static int kill_group(struct stage *stage, const struct family *family)
+{
+	(void)stage;
+	if (kill(-family->root, SIGKILL))
+		return bench__fail("can't kill the process group: %s", strerror(errno));
+	return 0;
+}
+
+/*
+ * ---- tools that put the root into a PID namespace
+ *
+ * What is killed is what a job platform has of them: its own child, the tool. It is not the init of
+ * the namespace: that one hears of the end by PR_SET_PDEATHSIG, and the others by its own.
+ */
+
+static int prepare_bwrap(struct stage *stage, struct birth *birth)
+{
+	static const char *const tool[] = { "bwrap",	     "--dev-bind",	  "/",	"/",
+					    "--unshare-pid", "--die-with-parent", "--", NULL };
+
+	(void)stage;
+	birth->tool = tool;
+	return 0;
+}
+
+static int prepare_unshare(struct stage *stage, struct birth *birth)
+{
+	static const char *const tool[] = {
+		"unshare", "--pid", "--fork", "--kill-child", "--", NULL
+	};
+
+	(void)stage;
+	birth->tool = tool;
+	return 0;
+}
+
+/* ---- watchers */
+
+static int take_name(const void *context)
+{
+	(void)context;
+	return prctl(PR_SET_NAME, WATCHED_NAME) ? -errno : 0;
+}
+
+static int prepare_watcher(struct stage *stage, struct birth *birth, void (*run)(void))
+{
+	birth->prepare = take_name;
+	if (watcher__start(&stage->watcher, run))
+		return -1;
+	return watcher__await_sight(&stage->watcher);
+}
+
+static int prepare_connector(struct stage *stage, struct birth *birth)
+{
+	return prepare_watcher(stage, birth, watcher__connect);
+}
+
+static int prepare_bpftrace(struct stage *stage, struct birth *birth)
+{
+	return prepare_watcher(stage, birth, watcher__trace);
+}
+
+/* Parents in between are born too. */
+static int settle_watcher(struct stage *stage, const struct family *family)
+{
+	unsigned each = family->shape == SHAPE_STRAYS ? 2 : 1;
+
+	return watcher__await_born(&stage->watcher, family->root, family->size * each);
+}
+
+static int prepare_poller(struct stage *stage, struct birth *birth)
+{
+	(void)birth;
+	return watcher__start(&stage->watcher, watcher__poll);
+}
+
+/* The kill comes at whatever moment between two looks. */
+static int settle_poller(struct stage *stage, const struct family *family)
+{
+	if (watcher__tell(&stage->watcher, family->root) ||
+	    watcher__await_born(&stage->watcher, family->root, family->size))
+		return -1;
+	return bench__pause((uint64_t)random() % (100 * NS_PER_MS));
+}
+
+static int clear_watcher(struct stage *stage, pid_t root)
+{
+	(void)root;
+	watcher__stop(&stage->watcher);
+	return 0;
+}
+
+/* ---- all of them */
+
 const struct method methods[METHODS] = {
-	[METHOD_ORPHAND] = { "orphand", NULL, prepare_orphand, settle_orphand, kill_root,
-			     clear_orphand },
-	[METHOD_PLAIN] = { "no reflex", NULL, prepare_plain, settle_plain, kill_root, clear_plain },
-	[METHOD_CGROUP] = { "cgroup.kill", NULL, prepare_cgroup, NULL, kill_cgroup, remove_cgroup },
-	[METHOD_PIDNS] = { "pid namespace", NULL, prepare_pidns, NULL, kill_root, NULL },
-	[METHOD_PDEATHSIG] = { "pdeathsig",
-			       "can't reach them: it tells of the parent's end, and that is long past",
-			       prepare_pdeathsig, NULL, kill_root, NULL },
+	[METHOD_ORPHAND] = { .name = "orphand",
+			     .prepare = prepare_orphand,
+			     .settle = settle_orphand,
+			     .kill = kill_root,
+			     .clear = clear_orphand },
+	[METHOD_PLAIN] = { .name = "no reflex",
+			   .prepare = prepare_plain,
+			   .settle = settle_plain,
+			   .kill = kill_root,
+			   .clear = clear_plain },
+	[METHOD_CGROUP] = { .name = "cgroup.kill",
+			    .prepare = prepare_cgroup,
+			    .kill = kill_cgroup,
+			    .clear = remove_cgroup },
+	[METHOD_PIDNS] = { .name = "pid namespace", .prepare = prepare_pidns, .kill = kill_root },
+	[METHOD_GROUP] = { .name = "process group",
+			   .unreached = "can't reach them: setsid takes each out of the group",
+			   .prepare = prepare_group,
+			   .kill = kill_group },
+	[METHOD_PDEATHSIG] = { .name = "pdeathsig",
+			       .unreached = "can't reach them: it tells of the parent's end, and "
+					    "that is long past",
+			       .prepare = prepare_pdeathsig,
+			       .kill = kill_root },
+	[METHOD_BWRAP] = { .name = "bubblewrap",
+			   .probe = "bwrap --dev-bind / / --unshare-pid true",
+			   .prepare = prepare_bwrap,
+			   .kill = kill_root },
+	[METHOD_UNSHARE] = { .name = "unshare",
+			     .probe = "unshare --pid --fork --kill-child true",
+			     .prepare = prepare_unshare,
+			     .kill = kill_root },
+	[METHOD_POLLER] = { .name = "psutil poller",
+			    .probe = "/usr/bin/python3 -c 'import psutil' || exit 127",
+			    .unreached = "can't reach them: under the root it has never seen them",
+			    .max_rounds = 10,
+			    .prepare = prepare_poller,
+			    .settle = settle_poller,
+			    .kill = kill_root,
+			    .clear = clear_watcher },
+	[METHOD_CONNECTOR] = { .name = "netlink",
+			       .prepare = prepare_connector,
+			       .settle = settle_watcher,
+			       .kill = kill_root,
+			       .clear = clear_watcher },
+	[METHOD_BPFTRACE] = { .name = "bpftrace",
+			      .probe = "bpftrace --unsafe -e 'BEGIN { exit(); } "
+				       "tracepoint:sched:sched_process_fork, "
+				       "tracepoint:sched:sched_process_exit { @[pid] = 1; }'",
+			      .max_rounds = 5,
+			      .prepare = prepare_bpftrace,
+			      .settle = settle_watcher,
+			      .kill = kill_root,
+			      .clear = clear_watcher },
 };
+
+/* What a shell says when there is no such command. */
+#define NO_COMMAND 127
+
+static const char *try_tool(const char *probe)
+{
+	char command[512];
+	int status;
+
+	snprintf(command, sizeof(command), "(%s) >/dev/null 2>&1", probe);
+	status = system(command);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_COMMAND)
+		return "not installed (make deps-bench)";
+	return status ? "does not run on this host" : NULL;
+}
+
+static void find_missing(struct stage *stage)
+{
+	for (int method = 0; method < METHODS; method++) {
+		if (methods[method].probe)
+			stage->missing[method] = try_tool(methods[method].probe);
+	}
+	find_cgroup(stage);
+	if (!*stage->cgroup)
+		stage->missing[METHOD_CGROUP] = "no cgroup v2 with cgroup.kill on this host";
+	if (!connector__is_there())
+		stage->missing[METHOD_CONNECTOR] = "no proc connector in this kernel";
+}
+
+/* 20,000 survivors at once and many incidents a minute would close the brake. */
+static const char unbraked[] =
+	"brake: { survivors_per_incident: 100000, incidents_per_minute: 10000 }\n";
 
 int stage__open(struct stage *stage, const char *program)
 {
-	*stage = (struct stage){ .cgroup_fd = -1, .kill_fd = -1, .plain.no_reflex = true };
-	find_cgroup(stage);
+	*stage = (struct stage){ .cgroup_fd = -1,
+				 .kill_fd = -1,
+				 .daemon.yaml = unbraked,
+				 .plain = { .no_reflex = true, .yaml = unbraked } };
+	find_missing(stage);
 	/* They stand by through all turns: whom one does not watch it costs some 100 ns an exit. */
 	if (daemon__start(&stage->daemon, program))
 		return -1;
@@ -185,14 +379,10 @@ int stage__open(struct stage *stage, const char *program)
 /* The families are gone by now, or being cleared. */
 void stage__close(struct stage *stage)
 {
+	watcher__stop(&stage->watcher);
 	close_cgroup(stage);
 	if (*stage->cgroup)
 		rmdir(stage->cgroup);
 	daemon__stop(&stage->plain);
 	daemon__stop(&stage->daemon);
-}
-
-bool stage__offers(const struct stage *stage, const struct method *method)
-{
-	return method != &methods[METHOD_CGROUP] || *stage->cgroup;
 }

@@ -3,27 +3,43 @@
 #ifndef BENCH_METHODS_H
 #define BENCH_METHODS_H
 
-#include <stdbool.h>
-
 #include "daemon.h"
 #include "family.h"
+#include "watcher.h"
 
-enum { METHOD_ORPHAND = 0, METHOD_PLAIN, METHOD_CGROUP, METHOD_PIDNS, METHOD_PDEATHSIG, METHODS };
+enum {
+	METHOD_ORPHAND = 0,
+	METHOD_PLAIN,
+	METHOD_CGROUP,
+	METHOD_PIDNS,
+	METHOD_GROUP,
+	METHOD_PDEATHSIG,
+	METHOD_BWRAP,
+	METHOD_UNSHARE,
+	METHOD_POLLER,
+	METHOD_CONNECTOR,
+	METHOD_BPFTRACE,
+	METHODS
+};
 
 /* What the methods need, made once for a benchmark. */
 struct stage {
 	struct daemon daemon;
-	struct daemon plain; /* without the reflex */
-	char cgroup[256];    /* empty: no cgroup v2 with cgroup.kill here */
-	int cgroup_fd;	     /* its folder */
-	int kill_fd;	     /* its cgroup.kill */
+	struct daemon plain;	      /* without the reflex */
+	struct watcher watcher;	      /* of the turn */
+	const char *missing[METHODS]; /* why it is not to be had here; NULL: it is */
+	char cgroup[256];	      /* empty: no cgroup v2 with cgroup.kill here */
+	int cgroup_fd;		      /* its folder */
+	int kill_fd;		      /* its cgroup.kill */
 };
 
 #define autostage __attribute__((cleanup(stage__close)))
 
 struct method {
 	const char *name;
+	const char *probe;     /* a shell's command that fails where its tool can't run; or NULL */
 	const char *unreached; /* why it can't end strays; NULL: it can */
+	unsigned max_rounds;   /* when no number is asked for, 0: as all: it takes its time */
 	/* Each may be NULL: before the root is born; once the family stands; when all are reaped. */
 	int (*prepare)(struct stage *stage, struct birth *birth);
 	int (*settle)(struct stage *stage, const struct family *family);
@@ -35,6 +51,5 @@ extern const struct method methods[METHODS];
 
 int stage__open(struct stage *stage, const char *program);
 void stage__close(struct stage *stage);
-bool stage__offers(const struct stage *stage, const struct method *method);
 
 #endif
