@@ -182,6 +182,7 @@ $(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GU
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
 $(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
+$(BUILD)/obj/tests/bench/ways.o: tests/bench/psutil_ways.py
 $(BUILD)/obj/tests/bench/watcher.o: tests/bench/poller.py tests/bench/follow.bt
 
 $(BUILD)/tests/bench: $(BENCH) $(RECORDER) $(REPORT) $(STORE) $(JSON) $(MODEL) $(BASE)
@@ -211,7 +212,7 @@ DEPS_VM    := qemu-system-x86 busybox-static cpio
 DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
-DEPS_BENCH := bubblewrap util-linux python3-psutil bpftrace
+DEPS_BENCH := bubblewrap util-linux tini dumb-init supervisor python3-psutil bpftrace
 
 deps-build:
 	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN)
@@ -332,7 +333,7 @@ fuzz: deps
 		SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 
 bench: deps deps-bench
-	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench
+	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/tests/bench $(BUILD)/tests/actor
 	$(BUILD)/tests/bench all
 
 # The pictures of how it grows, from a bench: not on a machine that has other things to do.

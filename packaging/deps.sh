@@ -16,14 +16,16 @@ echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 [ "$(id -u)" = 0 ] || { echo "make deps: run as root to install:$missing" >&2; exit 1; }
 # A service that comes along is none of ours: it is not started, now or at the next boot.
-case " $missing " in
-*" prometheus "*)
-	export RUNLEVEL=1
-	mkdir -p /etc/systemd/system
-	[ -e /etc/systemd/system/prometheus.service ] ||
-		ln -s /dev/null /etc/systemd/system/prometheus.service
-	;;
-esac
+for service in prometheus supervisor; do
+	case " $missing " in
+	*" $service "*)
+		export RUNLEVEL=1
+		mkdir -p /etc/systemd/system
+		[ -e "/etc/systemd/system/$service.service" ] ||
+			ln -s /dev/null "/etc/systemd/system/$service.service"
+		;;
+	esac
+done
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
 	apt-get update >/dev/null

@@ -30,6 +30,7 @@ struct settings {
 };
 
 int bench__kill(const struct settings *settings);
+int bench__families(const struct settings *settings);
 int bench__hooks(const struct settings *settings);
 int bench__scale(const struct settings *settings);
 int bench__start(const struct settings *settings);

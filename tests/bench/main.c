@@ -26,6 +26,7 @@ static const struct {
 	const char *about;
 } benchmarks[] = {
 	{ "kill", bench__kill, "from a root's kill to the last end, beside other ways to it" },
+	{ "families", bench__families, "who escapes and who is killed in error, way by way" },
 	{ "hooks", bench__hooks, "what the programs add to processes that nobody watches" },
 	{ "loop", bench__loop, "fork, exec and exit with and without, and inside a tree" },
 	{ "scale", bench__scale, "what many members and many births cost" },
