@@ -52,21 +52,22 @@ static void pin_path(const struct kernel *kernel, const char *name, char path[PI
 	snprintf(path, PIN_PATH_LEN, "%s/%.64s", kernel->pin_dir, name);
 }
 
-/* Whether the running kernel has a function that programs may call. Since Linux 6.16 it can be
- * mapped, and a name found in it: to read it all and parse it takes a sixth of a start, and libbpf
- * has to do that once in any case. */
+/* Whether the running kernel has a function that programs may call. Since Linux 6.16 its BTF can be
+ * mapped, and a name, between two NULs, be found in it: to read and parse all of it takes a good
+ * part of a start, and libbpf has to do that once in any case. */
 static int find_kfunc(const char *name)
 {
 	autoclose int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
 	struct btf *btf;
 	struct stat st;
 	void *text;
-	int found;
+	char sought[64];
+	int found, len = snprintf(sought, sizeof(sought), "%c%s", '\0', name);
 
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (text != MAP_FAILED) {
-			found = memmem(text, (size_t)st.st_size, name, strlen(name) + 1) != NULL;
+			found = memmem(text, (size_t)st.st_size, sought, (size_t)len + 1) != NULL;
 			munmap(text, (size_t)st.st_size);
 			return found;
 		}
