@@ -20,7 +20,7 @@ int census(struct bpf_iter__task *ctx)
 		row.flags |= TASK_ALIVE;
 	if (task->flags & PF_KTHREAD)
 		row.flags |= TASK_KERNEL;
-	if (bpf_map_lookup_elem(&members, &row.who))
+	if (member_of(&row.who))
 		row.flags |= TASK_MEMBER;
 	bpf_probe_read_kernel_str(row.comm, sizeof(row.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));

@@ -113,7 +113,7 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 	__u16 flags, on;
 
 	death->who = ident_of(task);
-	member = bpf_map_lookup_elem(&members, &death->who);
+	member = member_of(&death->who);
 	if (!member)
 		return tell_stranger(task, &record);
 	flags = member->flags;

@@ -224,15 +224,13 @@ static __always_inline bool was_told(const struct ident *who, struct task_struct
 
 static __always_inline int name_exec(struct task_struct *task, bool reflex)
 {
-	struct exec_scratch *scratch;
-	struct member *member = NULL;
-	struct record_exec *record;
 	struct ident who = ident_of(task);
+	struct exec_scratch *scratch;
+	struct member *member = member_of(&who);
+	struct record_exec *record;
 	__u32 zero = 0;
 	bool root;
 
-	if (is_marked(who.pid))
-		member = bpf_map_lookup_elem(&members, &who);
 	if (!member && !rules_are_there)
 		return 0;
 	scratch = bpf_map_lookup_elem(&exec_scratch, &zero);

@@ -178,7 +178,7 @@ int BPF_PROG(on_task_alloc, struct task_struct *task, unsigned long clone_flags,
 
 	if (ret)
 		return ret;
-	member = bpf_map_lookup_elem(&members, &who);
+	member = member_of(&who);
 	if (!member)
 		return 0;
 	copy = *member;

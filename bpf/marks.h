@@ -26,6 +26,12 @@ static __always_inline bool is_marked(__u32 pid)
 	return !mark || *mark;
 }
 
+/* Its entry; NULL: it is no member. */
+static __always_inline struct member *member_of(const struct ident *who)
+{
+	return is_marked(who->pid) ? bpf_map_lookup_elem(&members, who) : NULL;
+}
+
 static __always_inline void put_mark(__u32 pid, __u8 value)
 {
 	__u8 *mark = mark_of(pid);

@@ -31,6 +31,7 @@ static __always_inline bool guard_sleeps(void)
 	return !*(volatile bool *)&guard_looks;
 }
 
+/* Whether more than half of it would be taken. */
 static __always_inline bool is_filling(__u64 size)
 {
 	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) + size >
@@ -74,10 +75,7 @@ static __always_inline void emit(void *record, __u64 size, enum record_type type
 /* What no family needs never takes the second half of the ring. */
 static __always_inline void emit_aside(void *record, __u64 size)
 {
-	__u64 room = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
-
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > room / 2 ||
-	    put_record(record, size, false))
+	if (is_filling(0) || put_record(record, size, false))
 		count(COUNTER_STRANGERS_LOST);
 }
 

@@ -107,7 +107,7 @@ static __always_inline int note_signal(int sig, struct kernel_siginfo *info,
 	raw = number_of(info);
 	if (!mark_victim_has_task() && sig == SIGKILL && raw == 1)
 		note_kernel_kill(&who, task);
-	if (bpf_map_lookup_elem(&members, &who))
+	if (member_of(&who))
 		news = note_in(&senders, &who, sig, raw, info);
 	else
 		news = note_in(&strangers, &who, sig, raw, info);
@@ -144,7 +144,7 @@ static __always_inline void note_oom_in(void *map, const struct ident *who)
 
 static __always_inline void note_oom(const struct ident *who)
 {
-	if (bpf_map_lookup_elem(&members, who))
+	if (member_of(who))
 		note_oom_in(&senders, who);
 	else
 		note_oom_in(&strangers, who);

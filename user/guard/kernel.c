@@ -402,6 +402,17 @@ static void find_maps(struct kernel *kernel)
 	kernel->tend = bpf_program__fd(skel->progs.tend);
 }
 
+static int map_marks(struct kernel *kernel)
+{
+	void *marks = mmap(NULL, MARKS_PIDS, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   bpf_map__fd(kernel->skel->maps.marks), 0);
+
+	if (marks == MAP_FAILED)
+		return -errno;
+	kernel->marks = marks;
+	return 0;
+}
+
 /*
  * A kernel function that this kernel lacks is looked for in its modules, too, which wants
  * CAP_SYS_ADMIN; without it, libbpf 1.1 fails. But it looks only once, and may fail to here. Ours
@@ -438,11 +449,8 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	if (err)
 		return err;
 	find_maps(kernel);
-	kernel->marks = mmap(NULL, MARKS_PIDS, PROT_READ | PROT_WRITE, MAP_SHARED,
-			     bpf_map__fd(kernel->skel->maps.marks), 0);
-	if (kernel->marks == MAP_FAILED)
-		return -errno;
-	return pin_maps(kernel, maps, count);
+	err = map_marks(kernel);
+	return err ? err : pin_maps(kernel, maps, count);
 }
 
 /* How newborns of a condemned tree are met: signalled in the kernel where it can, else their
@@ -552,7 +560,7 @@ void kernel__close(struct kernel *kernel, bool unpin)
 	if (!kernel)
 		return;
 	ring_buffer__free(kernel->ring);
-	if (kernel->marks && kernel->marks != MAP_FAILED)
+	if (kernel->marks)
 		munmap(kernel->marks, MARKS_PIDS);
 	if (unpin)
 		pins__remove(kernel->pin_dir);
