@@ -67,7 +67,7 @@ PROGRAMS := $(BUILD)/orphand $(BUILD)/orphanctl
 TESTS    := $(BUILD)/tests/unit-tests $(BUILD)/tests/kernel-tests $(BUILD)/tests/e2e-tests \
             $(BUILD)/tests/actor $(BUILD)/tests/orphand-next
 
-.PHONY: all help deps deps-build deps-bench docs demo check check-vm model bench lint format sanitize deb check-systemd install clean programs tests
+.PHONY: all help deps deps-build deps-bench docs demo check check-vm model bench figures lint format sanitize deb check-systemd install clean programs tests
 .DELETE_ON_ERROR:
 
 all: programs

@@ -49,6 +49,8 @@ int bench__pause(uint64_t ns);
 /* fork, exec and exit of BENCH_PROGRAM, one after the other. */
 #define BENCH_PROGRAM "/bin/true"
 int bench__spawn(unsigned count);
+/* Of the process that it was opened of, threads and all. */
+bool pidfd__has_ended(int pidfd);
 /* For a child: signals as a program finds them. */
 void bench__reset_signals(void);
 

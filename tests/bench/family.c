@@ -161,13 +161,6 @@ static int start_root(struct family *family, const struct birth *birth, int boar
 	return 0;
 }
 
-static bool has_ended(int pidfd)
-{
-	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, 0) == 1;
-}
-
 static int await_ready(const struct family *family)
 {
 	struct board *board = family->board;
@@ -178,7 +171,7 @@ static int await_ready(const struct family *family)
 
 		if (error)
 			return bench__fail("the family can't be built: %s", strerror(error));
-		if (has_ended(family->pidfds[0]))
+		if (pidfd__has_ended(family->pidfds[0]))
 			return bench__fail("the root ended before its family stood");
 		if (bench__now() > end)
 			return bench__fail("only %u of %u were ready in time",
@@ -203,7 +196,7 @@ static int open_pidfds(struct family *family, unsigned first)
 		family->pidfds[family->pidfd_count++] = fd;
 	}
 	for (unsigned i = 0; i < family->pidfd_count; i++) {
-		if (has_ended(family->pidfds[i]))
+		if (pidfd__has_ended(family->pidfds[i]))
 			return bench__fail("a member died before its time");
 	}
 	return 0;
@@ -234,7 +227,7 @@ static unsigned count_living(const struct family *family)
 	unsigned living = 0;
 
 	for (unsigned i = 0; i < family->pidfd_count; i++)
-		living += !has_ended(family->pidfds[i]);
+		living += !pidfd__has_ended(family->pidfds[i]);
 	return living;
 }
 

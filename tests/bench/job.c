@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <mntent.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +18,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "bench.h"
+#include "cgroup.h"
 #include "family.h"
 #include "job.h"
 
@@ -100,13 +99,6 @@ int job__run(const char *const *words)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static bool has_ended(int pidfd)
-{
-	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, 0) == 1;
-}
-
 /* Orphans have come to us, their subreaper. What is kept is looked at, and left where it is. */
 static int reap(const struct job *job)
 {
@@ -132,7 +124,7 @@ static unsigned count_living(const struct crowd *crowd)
 	unsigned living = 0;
 
 	for (unsigned i = 0; i < crowd->count; i++)
-		living += !has_ended(crowd->pidfd[i]);
+		living += !pidfd__has_ended(crowd->pidfd[i]);
 	return living;
 }
 
@@ -349,37 +341,6 @@ int job__meet_all(struct job *job)
 
 /* ---- the innocents */
 
-/* Where cgroup v2 is mounted, which with v1 beside it is not /sys/fs/cgroup. */
-static bool find_cgroup2(char *path, size_t size)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	const struct mntent *mount;
-	bool found = false;
-
-	while (!found && mounts && (mount = getmntent(mounts)))
-		found = strcmp(mount->mnt_type, "cgroup2") == 0 &&
-			text__copy(path, size, mount->mnt_dir);
-	if (mounts)
-		endmntent(mounts);
-	return found;
-}
-
-bool job__cgroup(pid_t pid, char *path, size_t size)
-{
-	autofclose FILE *file = NULL;
-	char line[512], mount[200];
-
-	snprintf(line, sizeof(line), "/proc/%d/cgroup", pid);
-	file = fopen(line, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "0::", 3) != 0 || !find_cgroup2(mount, sizeof(mount)))
-			continue;
-		return snprintf(path, size, "%s%s", mount, line + 3) < (int)size;
-	}
-	return false;
-}
-
 /* The words that an innocent is started with; its mark is another. */
 static int start_innocent(struct job *job, const char *const *prefix, const struct start *start)
 {
@@ -430,7 +391,7 @@ int job__start_innocents(struct job *job)
 	int err;
 
 	snprintf(root, sizeof(root), "%d", job->root);
-	if (!job__cgroup(job->root, cgroup, sizeof(cgroup)))
+	if (!cgroup__of(job->root, cgroup, sizeof(cgroup)))
 		start.cgroup = NULL;
 	switch (job->family->beside) {
 	case BESIDE_NEIGHBOUR:
@@ -529,7 +490,7 @@ void job__clear(struct job *job)
 		end_everybody(job);
 		nanosleep(&moment, NULL);
 	} while ((!is_gone(job) || count_living(&job->innocents) ||
-		  (job->child_fd >= 0 && !has_ended(job->child_fd))) &&
+		  (job->child_fd >= 0 && !pidfd__has_ended(job->child_fd))) &&
 		 bench__now() < end);
 	if (!is_gone(job))
 		bench__fail("somebody of %s can't be ended", job->mark);

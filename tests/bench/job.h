@@ -91,7 +91,5 @@ void job__clear(struct job *job);
 /* The child of a command that takes no time: its exit status, 128 and more for a signal, or -1. */
 int job__run(const char *const *words);
 pid_t job__spawn(const char *const *words, const struct start *start, int *pidfd);
-/* Where the process is in cgroup v2; false: there is none. */
-bool job__cgroup(pid_t pid, char *path, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,8 +42,8 @@ static const struct {
 
 static void print_usage(FILE *file)
 {
-	fputs("usage: bench WHAT|all [--rounds N] [--events N] [--sizes N,...] [--shapes S,...]\n"
-	      "             [--tsv FILE] [--orphand FILE]\n"
+	fputs("usage: bench WHAT|all [--rounds N] [--events N] [--seconds N] [--members N]\n"
+	      "             [--sizes N,...] [--shapes S,...] [--tsv FILE] [--orphand FILE]\n"
 	      "\n",
 	      file);
 	for (size_t i = 0; i < BENCHMARKS; i++)
@@ -85,6 +86,13 @@ int bench__pause(uint64_t ns)
 
 	nanosleep(&span, NULL);
 	return bench__go_on();
+}
+
+bool pidfd__has_ended(int pidfd)
+{
+	struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) == 1;
 }
 
 static void on_stop(int signal)

@@ -15,6 +15,7 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "bench.h"
+#include "cgroup.h"
 #include "methods.h"
 
 static int kill_root(struct stage *stage, const struct family *family)
@@ -68,23 +69,6 @@ static int clear_plain(struct stage *stage, pid_t root)
 
 /* ---- cgroup.kill: a fresh cgroup, that the root is born into */
 
-/* Where cgroup v2 is mounted, which with v1 beside it is not /sys/fs/cgroup. */
-static bool find_cgroup2(char *mount, size_t size)
-{
-	autofclose FILE *file = fopen("/proc/self/mountinfo", "re");
-	char line[4096], at[1024];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		const char *type = strstr(line, " - ");
-
-		if (!type || strncmp(type, " - cgroup2 ", 11) != 0)
-			continue;
-		if (sscanf(line, "%*s %*s %*s %*s %1023s", at) == 1)
-			return text__copy(mount, size, at);
-	}
-	return false;
-}
-
 static void close_cgroup(struct stage *stage)
 {
 	if (stage->cgroup_fd >= 0)
@@ -115,20 +99,11 @@ static int kill_cgroup(struct stage *stage, const struct family *family)
 	return 0;
 }
 
-/* The kernel lets go of the last member a moment after it was reaped. */
 static int remove_cgroup(struct stage *stage, pid_t root)
 {
-	uint64_t end = clock__boottime() + 10 * NS_PER_SEC;
-
 	(void)root;
 	close_cgroup(stage);
-	while (rmdir(stage->cgroup)) {
-		if (errno != EBUSY || clock__boottime() > end)
-			return bench__fail("can't remove %s: %s", stage->cgroup, strerror(errno));
-		if (bench__pause(NS_PER_MS))
-			return -1;
-	}
-	return 0;
+	return cgroup__remove(stage->cgroup);
 }
 
 /* Before Linux 5.14 there is no cgroup.kill. */
@@ -137,7 +112,7 @@ static void find_cgroup(struct stage *stage)
 	struct birth birth;
 	char mount[200];
 
-	if (!find_cgroup2(mount, sizeof(mount)))
+	if (!cgroup__mount(mount, sizeof(mount)))
 		return;
 	snprintf(stage->cgroup, sizeof(stage->cgroup), "%s/orphand-bench-%d", mount, getpid());
 	if (prepare_cgroup(stage, &birth) == 0 && remove_cgroup(stage, 0) == 0)

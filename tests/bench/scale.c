@@ -26,8 +26,7 @@
 #define BUILDING (300 * NS_PER_SEC)
 #define KILLS 15 /* families of TREE, before the crowd and beside it */
 #define STORM_SECONDS 60
-#define FILLING \
-	2 /* seconds of births that fill the guard's journal, whose size is the same for all */
+#define FILLING 2 /* s of births that fill the guard's journal, of the same size for all */
 #define STORMERS 2
 
 /* ---- a crowd: trees of ten who sleep, in one memory */
@@ -212,14 +211,14 @@ static int die_at_once(void *data)
 /* Each child as cheap as can be: vfork without an exec. */
 __attribute__((noreturn)) static void storm(const struct crowd *crowd, uint64_t until)
 {
-	static char stack[STORMERS][ROOT_STACK];
+	static char stack[ROOT_STACK];
 
 	end_with_parent();
 	if (daemon__track_me(crowd->daemon))
 		_exit(1);
 	while (bench__now() < until) {
 		for (int i = 0; i < 100; i++) {
-			pid_t pid = clone(die_at_once, stack[0] + ROOT_STACK,
+			pid_t pid = clone(die_at_once, stack + ROOT_STACK,
 					  CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
 
 			if (pid < 0 || waitpid(pid, NULL, 0) < 0)
@@ -255,7 +254,6 @@ static int ride_out(const struct crowd *crowd, unsigned seconds)
 struct point {
 	struct usage before, after;
 	struct spread alone, beside;
-	double seconds; /* that the crowd was made in */
 	uint64_t lost;
 };
 
@@ -263,18 +261,14 @@ static int measure(const char *program, unsigned members, struct point *point)
 {
 	autocrowd struct crowd crowd = { .members = members };
 	autodaemon struct daemon daemon = { .yaml = "store: { events: none }\n" };
-	uint64_t start;
 
 	crowd.daemon = &daemon;
 	if (crowd__open(&crowd) || daemon__start(&daemon, program) ||
 	    kill_families(&daemon, 0, &point->alone) || ride_out(&crowd, FILLING) ||
 	    daemon__await_processes(&daemon, 0) || daemon__usage(&daemon, &point->before))
 		return -1;
-	start = bench__now();
-	if (crowd__start(&crowd))
-		return -1;
-	point->seconds = (double)(bench__now() - start) / NS_PER_SEC;
-	if (daemon__usage(&daemon, &point->after) || daemon__lost(&daemon, &point->lost))
+	if (crowd__start(&crowd) || daemon__usage(&daemon, &point->after) ||
+	    daemon__lost(&daemon, &point->lost))
 		return -1;
 	return kill_families(&daemon, crowd.nursery, &point->beside);
 }

@@ -12,18 +12,11 @@
 #include "base/clock.h"
 #include "base/own.h"
 #include "bench.h"
+#include "embed.h"
 #include "family.h"
 #include "watcher.h"
 
 #define PATIENCE (60 * NS_PER_SEC)
-
-/* The assembler takes the file in, from where make runs. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): names are put together, nothing is computed */
-#define EMBED(name, file)                                                                      \
-	__asm__(".pushsection .rodata\n" #name ": .incbin \"tests/bench/" file "\"\n.byte 0\n" \
-		".popsection\n");                                                              \
-	extern const char name[]
-/* NOLINTEND(bugprone-macro-parentheses) */
 
 EMBED(poller_py, "poller.py");
 EMBED(follow_bt, "follow.bt");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,8 @@
 #include "base/own.h"
 #include "base/text.h"
 #include "bench.h"
+#include "cgroup.h"
+#include "embed.h"
 #include "family.h"
 #include "ways.h"
 
@@ -60,18 +62,9 @@ static int make_cgroup(struct tools *tools)
 	return 0;
 }
 
-/* The kernel lets go of the last member a moment after it was reaped. */
 static int remove_cgroup(struct tools *tools)
 {
-	uint64_t end = bench__now() + PATIENCE;
-
-	while (rmdir(tools->cgroup) && errno != ENOENT) {
-		if (errno != EBUSY || bench__now() > end)
-			return bench__fail("can't remove %s: %s", tools->cgroup, strerror(errno));
-		if (bench__pause(NS_PER_MS))
-			return -1;
-	}
-	return 0;
+	return cgroup__remove(tools->cgroup);
 }
 
 /* Before Linux 5.14 there is no cgroup.kill. */
@@ -80,7 +73,7 @@ static bool probe_cgroup(struct tools *tools)
 	char ours[200], path[300];
 	bool there;
 
-	if (!job__cgroup(getpid(), ours, sizeof(ours)))
+	if (!cgroup__of(getpid(), ours, sizeof(ours)))
 		return false;
 	snprintf(tools->cgroup, sizeof(tools->cgroup), "%s/orphand-bench-job-%d", ours, getpid());
 	snprintf(path, sizeof(path), "%s/cgroup.kill", tools->cgroup);
@@ -233,10 +226,7 @@ static void close_supervisor(struct tools *tools)
 
 /* ---- psutil: a process of python, which psutil_ways.py is for */
 
-/* The assembler takes the file in, from where make runs. */
-__asm__(".pushsection .rodata\npsutil_ways: .incbin \"tests/bench/psutil_ways.py\"\n.byte 0\n"
-	".popsection\n");
-extern const char psutil_ways[];
+EMBED(psutil_ways, "psutil_ways.py");
 
 __attribute__((noreturn)) static void become_python(int in, int out)
 {
@@ -291,18 +281,23 @@ static int end_by_walk(struct tools *tools, struct job *job)
 	return ask_python(tools, "walk", job->child, true);
 }
 
-static int start_watched(struct tools *tools, const struct way *way, struct job *job)
+/* Whom it is to look at from now on. */
+static int start_before(struct tools *tools, const struct way *way, struct job *job,
+			const char *what)
 {
 	if (job__start(job, way->prefix, &(struct start){}))
 		return -1;
-	return ask_python(tools, "watch", job->child, false);
+	return ask_python(tools, what, job->child, false);
+}
+
+static int start_watched(struct tools *tools, const struct way *way, struct job *job)
+{
+	return start_before(tools, way, job, "watch");
 }
 
 static int start_recalled(struct tools *tools, const struct way *way, struct job *job)
 {
-	if (job__start(job, way->prefix, &(struct start){}))
-		return -1;
-	return ask_python(tools, "recall", job->child, false);
+	return start_before(tools, way, job, "recall");
 }
 
 static int settle_watched(struct tools *tools, struct job *job)
@@ -482,10 +477,11 @@ static bool offers(struct tools *tools, const struct way *way)
 
 int tools__open(struct tools *tools, const char *program)
 {
+	char copy[DAEMON_PATH * 3];
+
 	*tools = (struct tools){ .plain.no_reflex = true };
-	snprintf(tools->ctl, sizeof(tools->ctl), "%.*s/orphanctl",
-		 (int)(strrchr(program, '/') ? strrchr(program, '/') - program : 1),
-		 strrchr(program, '/') ? program : ".");
+	text__copy(copy, sizeof(copy), program);
+	snprintf(tools->ctl, sizeof(tools->ctl), "%s/orphanctl", dirname(copy));
 	if (access(tools->ctl, X_OK))
 		return bench__fail("no orphanctl at %s: build it", tools->ctl);
 	for (int i = 0; i < WAYS; i++)
