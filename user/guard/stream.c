@@ -27,6 +27,11 @@
 
 #define RINGS_A_SECOND 100
 
+/* What is sent wakes the recorder, and both take the CPU from those who are to end: rows wait for
+ * so long, or until they are too many. */
+#define HOLD (100 * NS_PER_MS)
+#define HELD_EVENTS (JOURNAL_EVENTS / 4)
+
 struct stream {
 	struct address feed;
 	int fd;
@@ -306,19 +311,35 @@ static bool send_all(struct guard *guard, unsigned rows)
 	       send_events(guard) && send_numbers(guard) && send_trees(guard);
 }
 
-static int on_turn(sd_event_source *source, void *data)
+static int take_turn(struct stream *stream, uint64_t wait)
+{
+	sd_event_source_set_time_relative(stream->turn, wait / NS_PER_US);
+	return sd_event_source_set_enabled(stream->turn, SD_EVENT_ONESHOT);
+}
+
+static int on_turn(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct guard *guard = data;
 
+	(void)source;
+	(void)usec;
 	if (send_all(guard, ROWS_A_TURN) || guard->stream->full)
 		return 0;
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return take_turn(guard->stream, 0);
 }
 
 void stream__push(struct guard *guard)
 {
-	if (guard->stream && !guard->stream->full)
-		sd_event_source_set_enabled(guard->stream->turn, SD_EVENT_ONESHOT);
+	struct stream *stream = guard->stream;
+	bool incident = !LIST_EMPTY(&guard->journal.running);
+	int waits = SD_EVENT_OFF;
+
+	if (!stream || stream->full)
+		return;
+	if (!incident || guard->journal.last - stream->next_event >= HELD_EVENTS)
+		take_turn(stream, 0);
+	else if (sd_event_source_get_enabled(stream->turn, &waits) == 0)
+		take_turn(stream, HOLD);
 }
 
 /* ---- its life */
@@ -331,8 +352,7 @@ static int on_room(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)events;
 	guard->stream->full = false;
 	sd_event_source_set_io_events(source, 0);
-	stream__push(guard);
-	return 0;
+	return take_turn(guard->stream, 0);
 }
 
 static int on_bell(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -346,8 +366,7 @@ static int on_bell(sd_event_source *source, int fd, uint32_t events, void *data)
 		return 0;
 	ring__read(guard);
 	stream->rung[source == stream->bell[BELL_NUMBERS] ? BELL_NUMBERS : BELL_TREES] = true;
-	stream__push(guard);
-	return 0;
+	return take_turn(stream, 0);
 }
 
 /* Another recorder: what the one before it had not stored is told again, and all is stored once. */
@@ -379,8 +398,7 @@ static int on_word(sd_event_source *source, int fd, uint32_t events, void *data)
 	proc = family__proc_of_pid(guard->family, stream->recorder);
 	if (proc) /* the daemon is a member of some tree itself */
 		tracker__spare(guard, proc);
-	stream__push(guard);
-	return 0;
+	return take_turn(stream, 0);
 }
 
 /* However often a recorder gone mad rings, it is heard now and then. */
@@ -411,7 +429,8 @@ static int listen_to(struct guard *guard, struct stream *stream, const struct re
 	if (err >= 0)
 		err = listen_to_bells(guard, stream, link->bell);
 	if (err >= 0)
-		err = sd_event_add_defer(guard->loop, &stream->turn, on_turn, guard);
+		err = sd_event_add_time(guard->loop, &stream->turn, CLOCK_MONOTONIC, 0, 1, on_turn,
+					guard);
 	if (err < 0)
 		return err;
 	sd_event_source_set_priority(stream->turn, SD_EVENT_PRIORITY_IDLE);
