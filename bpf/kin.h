@@ -129,7 +129,8 @@ __noinline int kin_untie_once(struct ident *key, __u64 struck)
 	return done;
 }
 
-static __always_inline int kin_tie(struct ident *key, struct ident *list)
+/* Not inline: what comes behind a loop is read by the verifier for each of its ends. */
+__noinline int kin_tie(struct ident *key, struct ident *list)
 {
 	int done = KIN_AGAIN;
 
@@ -140,7 +141,7 @@ static __always_inline int kin_tie(struct ident *key, struct ident *list)
 	return done;
 }
 
-static __always_inline int kin_untie(struct ident *key, __u64 struck)
+__noinline int kin_untie(struct ident *key, __u64 struck)
 {
 	int done = KIN_AGAIN;
 

@@ -51,6 +51,11 @@ struct sweep {
 	__u32 count;
 };
 
+/* What a loop is handed: the kernel runs each of its rounds, and the verifier need read but one. */
+struct sweeping {
+	struct sweep *sweep;
+};
+
 static __always_inline struct kin *members_of(const struct ident *tree)
 {
 	struct ident key = key_of(tree, KIN_MEMBERS);
@@ -138,22 +143,26 @@ static __always_inline bool is_one_too_many(void)
 	return false;
 }
 
+static long count_tree(__u32 i, struct sweeping *loop)
+{
+	struct kin *members = members_of(&loop->sweep->tree);
+
+	if (members)
+		loop->sweep->count += members->count;
+	go_to_next(loop->sweep);
+	return !loop->sweep->tree.pid;
+}
+
 /* Who is alive in all of it; too many trees are too many members. */
 __noinline int count_survivors(struct sweep *sweep)
 {
-	struct kin *members;
-	int trees = 0;
+	struct sweeping loop = { .sweep = sweep };
 
 	if (!sweep)
 		return 0;
 	sweep->tree = sweep->top;
 	sweep->count = 0;
-	for (; sweep->tree.pid && trees < REFLEX_TREES; trees++) {
-		members = members_of(&sweep->tree);
-		if (members)
-			sweep->count += members->count;
-		go_to_next(sweep);
-	}
+	bpf_loop(REFLEX_TREES, count_tree, &loop, 0);
 	if (sweep->tree.pid)
 		sweep->count = ~0U;
 	return 0;
@@ -178,15 +187,21 @@ __noinline int condemn_one(struct sweep *sweep)
 	return 0;
 }
 
+static long condemn_tree(__u32 i, struct sweeping *loop)
+{
+	condemn_one(loop->sweep);
+	go_to_next(loop->sweep);
+	return !loop->sweep->tree.pid;
+}
+
 /* Law 3: all marks stand before anybody is signalled. A tree without one is the guard's; those with
  * one are ended in any case. */
 static __always_inline void condemn(struct sweep *sweep)
 {
+	struct sweeping loop = { .sweep = sweep };
+
 	sweep->tree = sweep->top;
-	for (int i = 0; sweep->tree.pid && i < REFLEX_TREES; i++) {
-		condemn_one(sweep);
-		go_to_next(sweep);
-	}
+	bpf_loop(REFLEX_TREES, condemn_tree, &loop, 0);
 	sweep->tree = sweep->top;
 	sweep->left = REFLEX_FIRST;
 }
@@ -262,15 +277,25 @@ static __always_inline struct task_struct *living_thread(const struct ident *who
 	return tid ? bpf_task_from_pid((s32)tid) : NULL;
 }
 
+struct sending {
+	struct task_struct *task;
+	int err;
+};
+
 /* With preemption off the kernel sends by an interrupt to this very CPU, one at a time; they are on
  * here, so the one before is soon out. */
+static long try_to_send(__u32 i, struct sending *sending)
+{
+	sending->err = bpf_send_signal_task(sending->task, SIGKILL, PIDTYPE_TGID, 0);
+	return sending->err != -EBUSY;
+}
+
 static __always_inline int send(struct task_struct *task)
 {
-	int err = -EBUSY;
+	struct sending sending = { .task = task };
 
-	for (int i = 0; err == -EBUSY && i < REFLEX_WAIT; i++)
-		err = bpf_send_signal_task(task, SIGKILL, PIDTYPE_TGID, 0);
-	return err;
+	bpf_loop(REFLEX_WAIT, try_to_send, &sending, 0);
+	return sending.err;
 }
 
 /* The reference is proof that the task stays what it is; its start, that it is the member. 1: one
@@ -318,14 +343,17 @@ __noinline int sweep_step(struct sweep *sweep)
 	return 1;
 }
 
+static long take_step(__u32 i, struct sweeping *loop)
+{
+	return !sweep_step(loop->sweep);
+}
+
 __noinline int sweep_all(struct sweep *sweep)
 {
-	if (!sweep)
-		return 0;
-	for (int i = 0; i < REFLEX_STEPS; i++) {
-		if (!sweep_step(sweep))
-			break;
-	}
+	struct sweeping loop = { .sweep = sweep };
+
+	if (sweep)
+		bpf_loop(REFLEX_STEPS, take_step, &loop, 0);
 	return 0;
 }
 
@@ -393,6 +421,11 @@ static __always_inline int tend_member(struct ident *who)
 	return 0;
 }
 
+struct emptying {
+	struct ident key; /* of the list */
+	int left;	  /* 0: it is gone */
+};
+
 /* Takes out the first of a list, or closes the empty one for good. 0: it is gone. */
 __noinline int tend_empty(struct ident *key)
 {
@@ -424,26 +457,25 @@ __noinline int tend_empty(struct ident *key)
 	return !closed;
 }
 
+static long empty_one(__u32 i, struct emptying *emptying)
+{
+	emptying->left = tend_empty(&emptying->key);
+	return !emptying->left;
+}
+
 /* 1: not all of it yet. */
 static __always_inline int tend_drop(const struct ident *root)
 {
-	struct ident key = key_of(root, KIN_TREE);
-	int i;
+	struct emptying emptying = { .key = key_of(root, KIN_TREE) };
 
-	kin_drop(&key);
-	key.zero = KIN_TREES;
-	for (i = 0; i < REFLEX_STEPS; i++) {
-		if (!tend_empty(&key))
-			break;
-	}
-	if (i == REFLEX_STEPS)
+	kin_drop(&emptying.key);
+	emptying.key.zero = KIN_TREES;
+	bpf_loop(REFLEX_STEPS, empty_one, &emptying, 0);
+	if (emptying.left)
 		return 1;
-	key.zero = KIN_MEMBERS;
-	for (i = 0; i < REFLEX_STEPS; i++) {
-		if (!tend_empty(&key))
-			break;
-	}
-	return i == REFLEX_STEPS;
+	emptying.key.zero = KIN_MEMBERS;
+	bpf_loop(REFLEX_STEPS, empty_one, &emptying, 0);
+	return emptying.left;
 }
 
 SEC("syscall")
