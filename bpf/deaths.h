@@ -147,11 +147,12 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 		condemn(&sweep);
 	count(death->root ? COUNTER_DEATHS : COUNTER_EXITS);
 	fill_head(&record.head, RECORD_EXIT, sizeof(record), &death->who);
-	/* Before those of the ones that it leaves behind. */
-	emit(&record, sizeof(record), RECORD_EXIT, counts);
+	/* Before those of the ones that it leaves behind; but whoever wakes the guard pays for it. */
+	emit(&record, sizeof(record), RECORD_EXIT, answered ? WOKEN_FOR : counts ? NOW : SOON);
 	if (answered) {
 		count(COUNTER_REFLEXES);
 		sweep_all(&sweep);
+		wake_guard();
 	} else if (reflex && death->flags & DEATH_KEPT) {
 		pass_on(&sweep);
 	}

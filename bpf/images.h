@@ -200,7 +200,7 @@ static __always_inline void send_exec(struct record_exec *record, const struct i
 	size += offsetof(struct record_exec, image.args);
 	count(COUNTER_EXECS);
 	fill_head(&record->head, RECORD_EXEC, (__u32)size, who);
-	emit(record, size, RECORD_EXEC, record->provisional);
+	emit(record, size, RECORD_EXEC, record->provisional ? NOW : SOON);
 }
 
 /* Which exec of a process was told, where two instances see each. Key: the process. */

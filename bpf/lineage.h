@@ -124,7 +124,8 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 	record.flags = entry.flags;
 	read_vpid(child, &record.vpid, &record.pid_ns);
 	fill_head(&record.head, entered > 0 ? RECORD_FORK : RECORD_UNENTERED, sizeof(record), &who);
-	emit(&record, sizeof(record), record.head.type, entered < 0 || doomed != record.struck);
+	emit(&record, sizeof(record), record.head.type,
+	     entered < 0 || doomed != record.struck ? NOW : SOON);
 	return 0;
 }
 

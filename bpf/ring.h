@@ -22,8 +22,9 @@ static __always_inline void fill_head(struct record *head, enum record_type type
 	head->who = *who;
 }
 
-/* Whether the guard will look at the ring by itself, soon: set and taken back by it alone. Until
- * then it is woken for what can't wait, and before the ring gets full. */
+/* Whether the guard will look at the ring by itself, soon: set by who wakes it, and by it; taken
+ * back by it alone, before its last look. Until then nobody else need wake it, but before the ring
+ * gets full. */
 bool guard_looks = false;
 
 static __always_inline bool guard_sleeps(void)
@@ -41,22 +42,33 @@ static __always_inline bool is_filling(__u64 size)
 /* A record that nobody sees. */
 static __always_inline void wake_guard(void)
 {
-	void *nothing = bpf_ringbuf_reserve(&events, sizeof(__u64), 0);
+	void *nothing;
 
+	guard_looks = true;
+	nothing = bpf_ringbuf_reserve(&events, sizeof(__u64), 0);
 	if (nothing)
 		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
 
+/* When the guard is to have a record. */
+enum haste {
+	WOKEN_FOR = 0, /* its sender will wake it */
+	SOON,
+	NOW,
+};
+
 /* The guard says that it sleeps and then looks once more; here the record is put and then the guard
  * looked at once more, the xchg of its commit between: one of the two finds the other. */
-static __always_inline long put_record(void *record, __u64 size, bool urgent)
+static __always_inline long put_record(void *record, __u64 size, enum haste haste)
 {
 	long err;
 
-	if (urgent || guard_sleeps() || is_filling(size))
+	if (haste == NOW || (haste == SOON && guard_sleeps()) || is_filling(size)) {
+		guard_looks = true;
 		return bpf_ringbuf_output(&events, record, size, BPF_RB_FORCE_WAKEUP);
+	}
 	err = bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP);
-	if (!err && guard_sleeps())
+	if (!err && haste == SOON && guard_sleeps())
 		wake_guard();
 	return err;
 }
@@ -64,9 +76,9 @@ static __always_inline long put_record(void *record, __u64 size, bool urgent)
 /* A guard that has drained the ring and finds the counter still has missed nothing: the counter
  * moves, and then the record gets a second try. Either the ring is still full, and the guard will
  * look at the counter behind what it drains; or it was drained in between, and the record rings. */
-static __always_inline void emit(void *record, __u64 size, enum record_type type, bool urgent)
+static __always_inline void emit(void *record, __u64 size, enum record_type type, enum haste haste)
 {
-	if (put_record(record, size, urgent) == 0)
+	if (put_record(record, size, haste) == 0)
 		return;
 	count(COUNTER_LOST + type);
 	bpf_ringbuf_output(&events, record, size, BPF_RB_FORCE_WAKEUP);
@@ -75,7 +87,7 @@ static __always_inline void emit(void *record, __u64 size, enum record_type type
 /* What no family needs never takes the second half of the ring. */
 static __always_inline void emit_aside(void *record, __u64 size)
 {
-	if (is_filling(0) || put_record(record, size, false))
+	if (is_filling(0) || put_record(record, size, SOON))
 		count(COUNTER_STRANGERS_LOST);
 }
 
