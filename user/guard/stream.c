@@ -29,7 +29,7 @@
 
 /* What is sent wakes the recorder, and both take the CPU from those who are to end: rows wait for
  * so long, or until they are too many. */
-#define HOLD (100 * NS_PER_MS)
+#define HOLD (50 * NS_PER_MS)
 #define HELD_EVENTS (JOURNAL_EVENTS / 4)
 
 struct stream {
@@ -38,7 +38,9 @@ struct stream {
 	pid_t keeper;
 	uint32_t recorder; /* 0: not known yet */
 	sd_event_source *io, *word, *turn, *bell[BELLS];
-	unsigned rows; /* of this turn */
+	unsigned rows;		    /* of this turn */
+	char packet[STREAM_PACKET]; /* rows yet to be sent, one behind the other */
+	size_t packed;		    /* bytes of it */
 	uint64_t next_event;
 	uint64_t next_death;
 	int64_t realtime; /* as the recorder was told */
@@ -58,19 +60,33 @@ struct stream {
 
 /* ---- one row */
 
+/* A call for each row would cost the guard more than to make it. False: not now. */
+static bool send_packet(struct stream *stream)
+{
+	if (!stream->packed)
+		return true;
+	if (send(stream->fd, stream->packet, stream->packed, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+		stream->packed = 0;
+		return true;
+	}
+	stream->full = true;
+	sd_event_source_set_io_events(stream->io, EPOLLOUT);
+	return false;
+}
+
 /* False: not now. */
 static bool send_row(struct stream *stream, void *row, enum control_type type, size_t size)
 {
 	if (stream->rows == 0)
 		return false;
+	if (stream->packed + size > sizeof(stream->packet) && !send_packet(stream))
+		return false;
 	stream->rows--;
 	*(struct control_head *)row =
 		(struct control_head){ CONTROL_VERSION, (uint16_t)type, (uint32_t)size };
-	if (send(stream->fd, row, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return true;
-	stream->full = true;
-	sd_event_source_set_io_events(stream->io, EPOLLOUT);
-	return false;
+	memcpy(stream->packet + stream->packed, row, size);
+	stream->packed += size;
+	return true;
 }
 
 static bool send_host(struct guard *guard, struct stream *stream)
@@ -306,9 +322,13 @@ static void forget_questions(struct stream *stream)
 /* Whether all is sent. */
 static bool send_all(struct guard *guard, unsigned rows)
 {
-	guard->stream->rows = rows;
-	return send_host(guard, guard->stream) && send_incidents(guard) && send_deaths(guard) &&
-	       send_events(guard) && send_numbers(guard) && send_trees(guard);
+	struct stream *stream = guard->stream;
+	bool all;
+
+	stream->rows = rows;
+	all = send_host(guard, stream) && send_incidents(guard) && send_deaths(guard) &&
+	      send_events(guard) && send_numbers(guard) && send_trees(guard);
+	return send_packet(stream) && all;
 }
 
 static int take_turn(struct stream *stream, uint64_t wait)
@@ -388,6 +408,7 @@ static int on_word(sd_event_source *source, int fd, uint32_t events, void *data)
 	if (stream->recorder) {
 		struct incident *incident;
 
+		stream->packed = 0;
 		stream->next_event = journal__first(&guard->journal);
 		stream->next_death = coroner__first(guard);
 		TAILQ_FOREACH(incident, &guard->journal.incidents, all)

@@ -24,10 +24,10 @@
 #include "recorder/recorder.h"
 #include "store/store.h"
 
-/* With the guard's own pause (user/guard/ring.c), 200 ms: what may be lost with the host. */
+/* With the guard's own pauses (user/guard/ring.c and stream.c), 200 ms: what may be lost with the
+ * host. */
 #define BATCH_NS (150 * NS_PER_MS)
 #define BATCH_ROWS 5000
-#define ROWS_A_CALL 32
 #define RETRY_NS NS_PER_SEC
 #define TRIM_NS (10 * NS_PER_SEC)
 
@@ -46,7 +46,7 @@ struct recorder {
 	/* As of what is stored; a batch that fails begins there again. */
 	struct control_host host;
 	struct store_place place;
-	union row rows[ROWS_A_CALL]; /* as they come in */
+	_Alignas(union row) char packet[STREAM_PACKET]; /* as it came in */
 };
 
 /* ---- the store */
@@ -240,39 +240,34 @@ static void take(struct recorder *recorder, const union row *row, size_t size)
 		feed__row(recorder->feed, &row->head);
 }
 
-/* As many rows as came together: a call for each would cost more than to store it. */
-static int receive_some(struct recorder *recorder)
+/* Bytes; 0: the guard is gone. */
+static ssize_t receive_packet(struct recorder *recorder)
 {
-	struct mmsghdr heads[ROWS_A_CALL] = {};
-	struct iovec parts[ROWS_A_CALL];
-	int n;
+	ssize_t size =
+		recv(recorder->ends.rows, recorder->packet, sizeof(recorder->packet), MSG_DONTWAIT);
+	const union row *row;
 
-	for (size_t i = 0; i < ROWS_A_CALL; i++) {
-		parts[i] = (struct iovec){ &recorder->rows[i], sizeof(recorder->rows[i]) };
-		heads[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
+	if (size < 0)
+		return -errno;
+	for (size_t at = 0; at + sizeof(row->head) <= (size_t)size; at += row->head.size) {
+		row = (const union row *)(recorder->packet + at);
+		if (row->head.size > (size_t)size - at ||
+		    !row__is_well_formed(&row->head, row->head.size))
+			break;
+		take(recorder, row, row->head.size);
 	}
-	n = recvmmsg(recorder->ends.rows, heads, ROWS_A_CALL, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++) {
-		const union row *row = &recorder->rows[i];
-		size_t size = heads[i].msg_len;
-
-		if (!size)
-			recorder->ended = true;
-		else if (size >= sizeof(row->head) && row__is_well_formed(&row->head, size))
-			take(recorder, row, size);
-	}
-	return n < 0 ? -errno : n;
+	return size;
 }
 
 /* What there is, up to a batch. */
 static void receive(struct recorder *recorder)
 {
 	while (!recorder->ended && (recorder->held.rows < BATCH_ROWS || recorder->failing)) {
-		int n = receive_some(recorder);
+		ssize_t size = receive_packet(recorder);
 
-		if (n == -EAGAIN)
+		if (size == -EAGAIN)
 			return;
-		if (n < 0 && n != -EINTR)
+		if (size <= 0 && size != -EINTR)
 			recorder->ended = true;
 	}
 }
@@ -337,7 +332,7 @@ static void turn(struct recorder *recorder)
 /* SQLite's, the allocator's, the log's, and the server's: it accepts, and asks nobody for a socket.
  */
 static const struct jail_call calls[] = {
-	{ SCMP_SYS(sigaltstack), JAIL_ANY },   { SCMP_SYS(recvmmsg), JAIL_ANY },
+	{ SCMP_SYS(sigaltstack), JAIL_ANY },   { SCMP_SYS(eventfd2), JAIL_ANY },
 	{ SCMP_SYS(read), JAIL_ANY },	       { SCMP_SYS(pread64), JAIL_ANY },
 	{ SCMP_SYS(write), JAIL_ANY },	       { SCMP_SYS(pwrite64), JAIL_ANY },
 	{ SCMP_SYS(recvfrom), JAIL_ANY },      { SCMP_SYS(sendto), JAIL_ANY },
@@ -369,7 +364,7 @@ static const struct jail_call calls[] = {
 	{ SCMP_SYS(setsockopt), JAIL_ANY },    { SCMP_SYS(getsockopt), JAIL_ANY },
 	{ SCMP_SYS(getsockname), JAIL_ANY },   { SCMP_SYS(epoll_create1), JAIL_ANY },
 	{ SCMP_SYS(epoll_ctl), JAIL_ANY },     { SCMP_SYS(epoll_wait), JAIL_ANY },
-	{ SCMP_SYS(epoll_pwait), JAIL_ANY },   { SCMP_SYS(eventfd2), JAIL_ANY },
+	{ SCMP_SYS(epoll_pwait), JAIL_ANY },
 };
 
 void recorder__run(const struct recorder_settings *settings, const struct recorder_ends *ends)

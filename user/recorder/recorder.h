@@ -27,9 +27,13 @@ struct recorder_settings {
  * tree closes each answer. */
 enum bell { BELL_NUMBERS = 0, BELL_TREES, BELLS };
 
+/* What the guard sends at once is packed: control records, one behind the other, in no more bytes
+ * than that. */
+#define STREAM_PACKET 32768
+
 /* The guard's ends. */
 struct recorder_link {
-	int rows; /* the stream, of whole control records, never blocking */
+	int rows; /* the stream, of packets, never blocking */
 	int word; /* readable when a recorder has been started, as a pid_t */
 	int bell[BELLS];
 };
