@@ -154,6 +154,11 @@ int daemon__lost(const struct daemon *daemon, uint64_t *lost)
 	return read_counter(daemon, "events_lost", lost);
 }
 
+int daemon__entered(const struct daemon *daemon, uint64_t *entered)
+{
+	return read_counter(daemon, "forks", entered);
+}
+
 int daemon__await_processes(const struct daemon *daemon, uint64_t count)
 {
 	uint64_t end = clock__boottime() + PATIENCE, there;

@@ -38,6 +38,9 @@ int daemon__reload(const struct daemon *daemon, const char *yaml, uint64_t *ns);
 /* Events that the daemon has lost. */
 int daemon__lost(const struct daemon *daemon, uint64_t *lost);
 
+/* Newborns that were entered as members. */
+int daemon__entered(const struct daemon *daemon, uint64_t *entered);
+
 /* What it takes, and the maps that it holds, whose memory Linux 6.4 and later tell true. */
 struct usage {
 	uint64_t resident;     /* bytes of its own: the maps that it reads are not */

@@ -341,18 +341,25 @@ static int measure_storm(const struct settings *settings, unsigned members)
 	autocrowd struct crowd crowd = { .members = members };
 	autodaemon struct daemon daemon = { .yaml = "store: { events: none }\n" };
 	struct usage before, after;
+	uint64_t entered_before, entered_after, lost, births;
 	double rate, guard;
-	uint64_t lost;
 
 	crowd.daemon = &daemon;
 	if (crowd__open(&crowd) || daemon__start(&daemon, settings->program) ||
-	    crowd__start(&crowd) || daemon__usage(&daemon, &before) || ride_out(&crowd, seconds) ||
-	    daemon__usage(&daemon, &after) || daemon__lost(&daemon, &lost))
+	    crowd__start(&crowd) || daemon__usage(&daemon, &before) ||
+	    daemon__entered(&daemon, &entered_before) || ride_out(&crowd, seconds) ||
+	    daemon__usage(&daemon, &after) || daemon__entered(&daemon, &entered_after) ||
+	    daemon__lost(&daemon, &lost))
 		return -1;
-	rate = (double)atomic_load(&crowd.shared->births) / seconds;
+	births = atomic_load(&crowd.shared->births);
+	if (entered_after - entered_before != births)
+		return bench__fail("%lu of %lu newborns became members",
+				   (unsigned long)(entered_after - entered_before),
+				   (unsigned long)births);
+	rate = (double)births / seconds;
 	guard = growth(before.cpu, after.cpu) / NS_PER_SEC / seconds * 100;
-	printf("\n%d more trees fork as fast as they can for %u s: %.0f births/s, %lu records "
-	       "lost, guard %.0f %% of a CPU, recorder %.0f %%\n",
+	printf("\n%d more trees fork as fast as they can for %u s: %.0f births/s, all of them "
+	       "members, %lu records lost, guard %.0f %% of a CPU, recorder %.0f %%\n",
 	       STORMERS, seconds, rate, (unsigned long)lost, guard,
 	       growth(before.recorder_cpu, after.recorder_cpu) / NS_PER_SEC / seconds * 100);
 	tell(settings, members, "births a second", rate);
