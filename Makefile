@@ -182,6 +182,7 @@ $(BUILD)/tests/orphand-next: $(BUILD)/next/kernel.o $(filter-out %/kernel.o,$(GU
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(call pkg_libs,$(PKGS_guard)) -o $@
 
 $(BUILD)/obj/tests/bench/hooks.o: $(BUILD)/empty.skel.h
+$(BUILD)/obj/tests/bench/peer.o: tests/bench/audit.sh
 $(BUILD)/obj/tests/bench/ways.o: tests/bench/psutil_ways.py
 $(BUILD)/obj/tests/bench/watcher.o: tests/bench/poller.py tests/bench/follow.bt
 
@@ -212,7 +213,8 @@ DEPS_VM    := qemu-system-x86 busybox-static cpio
 DEPS_SYSTEMD := qemu-system-x86 qemu-system-common mmdebstrap
 DEPS_DEB   := git dpkg-dev debhelper pkgconf lintian
 DEPS_MODEL := spin
-DEPS_BENCH := bubblewrap util-linux tini dumb-init supervisor python3-psutil bpftrace
+DEPS_BENCH := bubblewrap util-linux tini dumb-init supervisor python3-psutil bpftrace libbpf-tools \
+	      auditd
 
 deps-build:
 	@packaging/deps.sh $(DEPS_BUILD) $(DEPS_RUN)

@@ -16,7 +16,7 @@ echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 [ "$(id -u)" = 0 ] || { echo "make deps: run as root to install:$missing" >&2; exit 1; }
 # A service that comes along is none of ours: it is not started, now or at the next boot.
-for service in prometheus supervisor; do
+for service in prometheus supervisor auditd; do
 	case " $missing " in
 	*" $service "*)
 		export RUNLEVEL=1

@@ -176,8 +176,7 @@ int daemon__await_processes(const struct daemon *daemon, uint64_t count)
 	}
 }
 
-/* The number behind a name in a file of /proc; 0: none. */
-static uint64_t field(const char *path, const char *name)
+uint64_t proc__number(const char *path, const char *name)
 {
 	autofclose FILE *file = fopen(path, "re");
 	char line[256];
@@ -195,7 +194,7 @@ static void add_map(const char *fdinfo, uint32_t id, struct usage *usage)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
-	uint64_t bytes = field(fdinfo, "memlock:");
+	uint64_t bytes = proc__number(fdinfo, "memlock:");
 	autoclose int fd = bpf_map_get_fd_by_id(id);
 
 	usage->maps += bytes;
@@ -215,7 +214,7 @@ static void add_maps(pid_t pid, struct usage *usage)
 	if (glob(pattern, 0, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc && count < MAX_MAPS; i++) {
-		uint32_t id = (uint32_t)field(found.gl_pathv[i], "map_id:");
+		uint32_t id = (uint32_t)proc__number(found.gl_pathv[i], "map_id:");
 		size_t at = 0;
 
 		while (at < count && seen[at] != id)
@@ -239,9 +238,9 @@ static void add_time(pid_t pid, uint64_t *cpu, uint64_t *switches)
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		snprintf(path, sizeof(path), "%s/schedstat", found.gl_pathv[i]);
-		*cpu += field(path, "");
+		*cpu += proc__number(path, "");
 		snprintf(path, sizeof(path), "%s/status", found.gl_pathv[i]);
-		*switches += field(path, "voluntary_ctxt_switches:");
+		*switches += proc__number(path, "voluntary_ctxt_switches:");
 	}
 	globfree(&found);
 }
@@ -253,11 +252,11 @@ int daemon__usage(const struct daemon *daemon, struct usage *usage)
 
 	*usage = (struct usage){};
 	snprintf(path, sizeof(path), "/proc/%d/status", daemon->pid);
-	usage->resident = field(path, "RssAnon:") * 1024;
+	usage->resident = proc__number(path, "RssAnon:") * 1024;
 	add_maps(daemon->pid, usage);
 	add_time(daemon->pid, &usage->cpu, &usage->switches);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", daemon->pid, daemon->pid);
-	recorder = (pid_t)field(path, "");
+	recorder = (pid_t)proc__number(path, "");
 	if (recorder)
 		add_time(recorder, &usage->recorder_cpu, &usage->recorder_switches);
 	return usage->resident ? 0 : bench__fail("orphand is gone");

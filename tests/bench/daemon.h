@@ -57,6 +57,9 @@ int daemon__usage(const struct daemon *daemon, struct usage *usage);
 /* Waits until it follows so many processes, and says so. */
 int daemon__await_processes(const struct daemon *daemon, uint64_t count);
 
+/* The number behind a name in a file of /proc; 0: none. */
+uint64_t proc__number(const char *path, const char *name);
+
 /* In the process that is to be a root, as orphanctl run does it: 0 or a negative errno, silent. */
 int daemon__track_me(const struct daemon *daemon);
 /* Waits until the tree of that root has so many members; 0: until there is no such tree. */

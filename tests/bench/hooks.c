@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* hooks.c - what the programs add to the fork, exec, exit and signals of processes nobody watches. */
+/* hooks.c - what the programs add to the fork, exec, exit and signals of processes nobody watches,
+ * beside what else has programs for one of these. */
 #include <errno.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,36 +18,47 @@
 #include "daemon.h"
 #include "empty.skel.h"
 #include "family.h"
+#include "peer.h"
 
 #define SPAWNS 200
 #define SIGNALS 20000
 #define WARM_UP 30
 #define HOOK_ROUNDS 15
+#define MAX_PROGRAMS 4 /* of one side of a hook */
 
 enum { HOOK_FORK = 0, HOOK_EXEC, HOOK_EXIT, HOOK_SIGNAL, HOOKS };
 
 static const struct {
 	const char *name;
 	const char *program; /* orphand's */
+	enum peer peer;	     /* PEERS: none */
 } hooks[HOOKS] = {
-	[HOOK_FORK] = { "sched_process_fork", "on_fork" },
-	[HOOK_EXEC] = { "sched_process_exec", "on_exec" },
-	[HOOK_EXIT] = { "sched_process_exit", "on_exit" },
-	[HOOK_SIGNAL] = { "signal_generate", "on_signal" },
+	[HOOK_FORK] = { "sched_process_fork", "on_fork", PEERS },
+	[HOOK_EXEC] = { "sched_process_exec", "on_exec", PEER_EXECSNOOP },
+	[HOOK_EXIT] = { "sched_process_exit", "on_exit", PEER_EXITSNOOP },
+	[HOOK_SIGNAL] = { "signal_generate", "on_signal", PEERS },
 };
 
 /* A tracepoint runs its programs in the order of their attachment, and the first pays for what is
  * out of cache: an empty one stands on both sides of orphand's. */
-enum { EMPTY_FIRST = 0, ORPHAND, EMPTY_LAST, SIDES };
+enum { EMPTY_FIRST = 0, ORPHAND, EMPTY_LAST, PEER, SIDES };
 
 struct runs {
 	uint64_t ns;
 	uint64_t count;
 };
 
+/* Its programs run together: execsnoop has one for execve's entry and one for its exit. */
+struct side {
+	int programs[MAX_PROGRAMS]; /* descriptors */
+	unsigned count;
+	double ns[MAX_ROUNDS]; /* of all of them */
+};
+
 struct table {
-	int programs[HOOKS][SIDES]; /* descriptors */
-	double ns[HOOKS][SIDES][MAX_ROUNDS];
+	struct side sides[HOOKS][SIDES];
+	struct watcher peers[HOOKS];
+	const char *missing[HOOKS]; /* why its peer is not to be had here; NULL: it is */
 };
 
 /* ---- the load */
@@ -67,49 +80,115 @@ static int signal_many(unsigned count)
 
 /* ---- ns a run */
 
-static int find_programs(struct table *table, const struct daemon *daemon,
-			 const struct empty_bpf *first, const struct empty_bpf *last)
+static int add_program(struct side *side, int fd)
 {
-	const struct empty_bpf *empty[SIDES] = { [EMPTY_FIRST] = first, [EMPTY_LAST] = last };
-
-	for (int side = 0; side < SIDES; side++) {
-		if (side == ORPHAND)
-			continue;
-		table->programs[HOOK_FORK][side] = bpf_program__fd(empty[side]->progs.empty_fork);
-		table->programs[HOOK_EXEC][side] = bpf_program__fd(empty[side]->progs.empty_exec);
-		table->programs[HOOK_EXIT][side] = bpf_program__fd(empty[side]->progs.empty_exit);
-		table->programs[HOOK_SIGNAL][side] =
-			bpf_program__fd(empty[side]->progs.empty_signal);
+	if (fd < 0)
+		return bench__fail("no program: %s", strerror(errno));
+	if (side->count == MAX_PROGRAMS) {
+		close(fd);
+		return bench__fail("too many programs on one hook");
 	}
-	for (int hook = 0; hook < HOOKS; hook++) {
-		int fd = daemon__open_program(daemon, hooks[hook].program);
+	side->programs[side->count++] = fd;
+	return 0;
+}
 
-		if (fd < 0)
+static int add_empty(struct table *table, int side, const struct empty_bpf *empty)
+{
+	const struct bpf_program *const programs[HOOKS] = {
+		[HOOK_FORK] = empty->progs.empty_fork,
+		[HOOK_EXEC] = empty->progs.empty_exec,
+		[HOOK_EXIT] = empty->progs.empty_exit,
+		[HOOK_SIGNAL] = empty->progs.empty_signal,
+	};
+
+	for (int hook = 0; hook < HOOKS; hook++) {
+		if (add_program(&table->sides[hook][side], dup(bpf_program__fd(programs[hook]))))
 			return -1;
-		table->programs[hook][ORPHAND] = fd;
 	}
 	return 0;
 }
 
-static void close_programs(const struct table *table)
+static int add_orphand(struct table *table, const struct daemon *daemon)
 {
 	for (int hook = 0; hook < HOOKS; hook++) {
-		if (table->programs[hook][ORPHAND] > 0)
-			close(table->programs[hook][ORPHAND]);
+		if (add_program(&table->sides[hook][ORPHAND],
+				daemon__open_program(daemon, hooks[hook].program)))
+			return -1;
+	}
+	return 0;
+}
+
+/* By its own descriptors: others may load programs meanwhile. A link names its program too. */
+static int add_programs_of(struct side *side, pid_t pid)
+{
+	char pattern[64];
+	glob_t found;
+	int err = 0;
+
+	snprintf(pattern, sizeof(pattern), "/proc/%d/fdinfo/*", pid);
+	if (glob(pattern, 0, NULL, &found))
+		return bench__fail("can't read %s", pattern);
+	for (size_t i = 0; i < found.gl_pathc && !err; i++) {
+		uint32_t id = (uint32_t)proc__number(found.gl_pathv[i], "prog_id:");
+
+		if (id && !proc__number(found.gl_pathv[i], "link_id:"))
+			err = add_program(side, bpf_prog_get_fd_by_id(id));
+	}
+	globfree(&found);
+	return err;
+}
+
+static int add_peers(struct table *table)
+{
+	for (int hook = 0; hook < HOOKS; hook++) {
+		struct side *side = &table->sides[hook][PEER];
+
+		if (hooks[hook].peer == PEERS)
+			continue;
+		table->missing[hook] = peer__missing(hooks[hook].peer);
+		if (table->missing[hook])
+			continue;
+		if (peer__start(hooks[hook].peer, &table->peers[hook]) ||
+		    add_programs_of(side, table->peers[hook].pid))
+			return -1;
+	}
+	return 0;
+}
+
+static void close_table(struct table *table)
+{
+	for (int hook = 0; hook < HOOKS; hook++) {
+		watcher__stop(&table->peers[hook]);
+		for (int i = 0; i < SIDES; i++) {
+			struct side *side = &table->sides[hook][i];
+
+			while (side->count)
+				close(side->programs[--side->count]);
+		}
 	}
 }
 
-static int read_runs(const struct table *table, struct runs runs[HOOKS][SIDES])
+static int read_runs(const struct side *side, struct runs *runs)
+{
+	*runs = (struct runs){};
+	for (unsigned i = 0; i < side->count; i++) {
+		struct bpf_prog_info info = {};
+		uint32_t len = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(side->programs[i], &info, &len))
+			return bench__fail("can't read a program's runs: %s", strerror(errno));
+		runs->ns += info.run_time_ns;
+		runs->count += info.run_cnt;
+	}
+	return 0;
+}
+
+static int read_all(const struct table *table, struct runs runs[HOOKS][SIDES])
 {
 	for (int hook = 0; hook < HOOKS; hook++) {
 		for (int side = 0; side < SIDES; side++) {
-			struct bpf_prog_info info = {};
-			uint32_t len = sizeof(info);
-
-			if (bpf_obj_get_info_by_fd(table->programs[hook][side], &info, &len))
-				return bench__fail("can't read a program's runs: %s",
-						   strerror(errno));
-			runs[hook][side] = (struct runs){ info.run_time_ns, info.run_cnt };
+			if (read_runs(&table->sides[hook][side], &runs[hook][side]))
+				return -1;
 		}
 	}
 	return 0;
@@ -119,41 +198,58 @@ static int count_round(struct table *table, unsigned round)
 {
 	struct runs before[HOOKS][SIDES], after[HOOKS][SIDES];
 
-	if (read_runs(table, before) || bench__spawn(SPAWNS) || signal_many(SIGNALS) ||
-	    read_runs(table, after))
+	if (read_all(table, before) || bench__spawn(SPAWNS) || signal_many(SIGNALS) ||
+	    read_all(table, after))
 		return -1;
 	for (int hook = 0; hook < HOOKS; hook++) {
-		for (int side = 0; side < SIDES; side++) {
-			uint64_t count = after[hook][side].count - before[hook][side].count;
-			uint64_t ns = after[hook][side].ns - before[hook][side].ns;
+		for (int i = 0; i < SIDES; i++) {
+			struct side *side = &table->sides[hook][i];
+			uint64_t count = after[hook][i].count - before[hook][i].count;
+			uint64_t ns = after[hook][i].ns - before[hook][i].ns;
 
-			if (!count)
+			if (side->count && !count)
 				return bench__fail("nothing ran on %s", hooks[hook].name);
-			table->ns[hook][side][round] = (double)ns / (double)count;
+			if (side->count)
+				side->ns[round] = (double)ns * side->count / (double)count;
 		}
 	}
 	return 0;
 }
 
-static void print_table(struct table *table, unsigned rounds)
+static void print_side(const struct table *table, int hook, int i, const char *name,
+		       unsigned rounds)
 {
-	printf("%-18s %6s %6s  %7s %7s %7s  %6s %6s %6s\n", "hook", "empty", "empty", "orphand",
-	       "min", "max", "ratio", "min", "max");
-	for (int hook = 0; hook < HOOKS; hook++) {
-		double ratios[MAX_ROUNDS];
-		struct spread sides[SIDES], ratio;
+	const struct side *sides = table->sides[hook];
+	double ns[MAX_ROUNDS], ratios[MAX_ROUNDS];
+	struct spread time, ratio;
 
-		for (unsigned i = 0; i < rounds; i++)
-			ratios[i] =
-				2 * table->ns[hook][ORPHAND][i] /
-				(table->ns[hook][EMPTY_FIRST][i] + table->ns[hook][EMPTY_LAST][i]);
-		for (int side = 0; side < SIDES; side++)
-			sides[side] = spread__of(table->ns[hook][side], rounds);
-		ratio = spread__of(ratios, rounds);
-		printf("%-18s %6.0f %6.0f  %7.0f %7.0f %7.0f  %6.2f %6.2f %6.2f\n",
-		       hooks[hook].name, sides[EMPTY_FIRST].median, sides[EMPTY_LAST].median,
-		       sides[ORPHAND].median, sides[ORPHAND].min, sides[ORPHAND].max, ratio.median,
-		       ratio.min, ratio.max);
+	for (unsigned round = 0; round < rounds; round++) {
+		ns[round] = sides[i].ns[round];
+		ratios[round] = 2 * ns[round] /
+				(sides[EMPTY_FIRST].ns[round] + sides[EMPTY_LAST].ns[round]);
+	}
+	time = spread__of(ns, rounds);
+	ratio = spread__of(ratios, rounds);
+	printf("%-18s %-10s %6.0f %6.0f %6.0f  %6.2f %6.2f %6.2f\n",
+	       i == EMPTY_FIRST ? hooks[hook].name : "", name, time.median, time.min, time.max,
+	       ratio.median, ratio.min, ratio.max);
+}
+
+static void print_table(const struct table *table, unsigned rounds)
+{
+	printf("%-18s %-10s %6s %6s %6s  %6s %6s %6s\n", "hook", "", "median", "min", "max",
+	       "ratio", "min", "max");
+	for (int hook = 0; hook < HOOKS; hook++) {
+		print_side(table, hook, EMPTY_FIRST, "empty", rounds);
+		print_side(table, hook, ORPHAND, "orphand", rounds);
+		print_side(table, hook, EMPTY_LAST, "empty", rounds);
+		if (hooks[hook].peer == PEERS)
+			continue;
+		if (table->missing[hook])
+			printf("%-18s %-10s %s\n", "", peer__name(hooks[hook].peer),
+			       table->missing[hook]);
+		else
+			print_side(table, hook, PEER, peer__name(hooks[hook].peer), rounds);
 	}
 }
 
@@ -193,12 +289,13 @@ static int measure_runs(struct table *table, const char *program, unsigned round
 
 	printf("\nWhat a hook runs for processes that nobody watches: ns a run, counted by the "
 	       "kernel's bpf_stats;\n%u rounds of %d fork+exec+exit and %d kill(self); the empty "
-	       "programs before and behind orphand's\n",
+	       "programs before and behind orphand's,\nand execsnoop's two, on execve's entry and exit, as one\n",
 	       rounds, SPAWNS, SIGNALS);
 	if (!attach_empty(&first) && !daemon__start(&daemon, program) && !attach_empty(&last) &&
-	    !find_programs(table, &daemon, first, last))
+	    !add_empty(table, EMPTY_FIRST, first) && !add_orphand(table, &daemon) &&
+	    !add_empty(table, EMPTY_LAST, last) && !add_peers(table))
 		err = count_rounds(table, rounds);
-	close_programs(table);
+	close_table(table);
 	empty_bpf__destroy(first);
 	empty_bpf__destroy(last);
 	return err;

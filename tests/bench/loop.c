@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* loop.c - fork+exec+exit, over and over: on a host without orphand, watched by nobody beside it,
- * and inside a tree. */
+/* loop.c - fork+exec+exit, over and over: beside nothing, watched by nobody beside orphand, inside
+ * a tree, and beside what else tells of processes. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include "bench.h"
 #include "daemon.h"
 #include "family.h"
+#include "peer.h"
 
 #define LIFE 30	      /* seconds, for each child */
 #define LOOP_LIFE 120 /* and for whoever runs the loop */
@@ -23,13 +24,16 @@
 #define WARM_UP 30
 #define LOOP_ROUNDS 20
 
-enum place { ALONE = 0, BESIDE, INSIDE, PLACES };
+enum place { ALONE = 0, BESIDE, INSIDE, BESIDE_PEER, PLACES = BESIDE_PEER + PEERS };
 
-static const char *const places[PLACES] = {
-	[ALONE] = "no orphand",
-	[BESIDE] = "not watched",
+static const char *const places[BESIDE_PEER] = {
+	[ALONE] = "nothing",
+	[BESIDE] = "orphand",
 	[INSIDE] = "in a tree",
 };
+
+/* Of a round: alone, with the daemon there, and a turn for each peer. */
+enum turn { TURN_ALONE = 0, TURN_DAEMON, TURN_PEER, TURNS = TURN_PEER + PEERS };
 
 struct cost {
 	double wall, cpu; /* µs for one fork+exec+exit */
@@ -39,6 +43,7 @@ struct table {
 	struct cost cost[PLACES][MAX_ROUNDS];
 	double guard[PLACES][MAX_ROUNDS];    /* µs of CPU for one, beside the loop's own */
 	double recorder[PLACES][MAX_ROUNDS]; /* the same */
+	const char *missing[PEERS];	     /* why it is not to be had here; NULL: it is */
 };
 
 static int spawn_one(void)
@@ -159,13 +164,41 @@ static int take_turns_beside(const char *program, unsigned round, struct table *
 	return 0;
 }
 
+static int take_turn_beside_peer(enum peer peer, unsigned round, struct table *table)
+{
+	autowatcher struct watcher watcher = {};
+
+	if (table->missing[peer])
+		return 0;
+	return peer__start(peer, &watcher)
+		       ? -1
+		       : take_turn(NULL, &table->cost[BESIDE_PEER + peer][round]);
+}
+
+static int play_turn(enum turn turn, const char *program, unsigned round, struct table *table)
+{
+	switch (turn) {
+	case TURN_ALONE:
+		return take_turn(NULL, &table->cost[ALONE][round]);
+	case TURN_DAEMON:
+		return take_turns_beside(program, round, table);
+	default:
+		return take_turn_beside_peer(turn - TURN_PEER, round, table);
+	}
+}
+
 static int play_round(const char *program, unsigned round, struct table *table)
 {
-	if (round % 2 == 0 && take_turn(NULL, &table->cost[ALONE][round]))
-		return -1;
-	if (take_turns_beside(program, round, table))
-		return -1;
-	return round % 2 ? take_turn(NULL, &table->cost[ALONE][round]) : 0;
+	for (unsigned i = 0; i < TURNS; i++) {
+		if (play_turn((round + i) % TURNS, program, round, table))
+			return -1;
+	}
+	return 0;
+}
+
+static const char *place_name(enum place place)
+{
+	return place < BESIDE_PEER ? places[place] : peer__name(place - BESIDE_PEER);
 }
 
 static double part(const struct cost *cost, bool cpu)
@@ -185,7 +218,7 @@ static void print_row(const struct table *table, enum place place, enum place re
 	}
 	time = spread__of(us, rounds);
 	ratio = spread__of(ratios, rounds);
-	printf("%-12s %-8s %9.1f %9.1f %9.1f  %6.3f %6.3f %6.3f\n", places[place],
+	printf("%-14s %-8s %9.1f %9.1f %9.1f  %6.3f %6.3f %6.3f\n", place_name(place),
 	       cpu ? "CPU" : "elapsed", time.median, time.min, time.max, ratio.median, ratio.min,
 	       ratio.max);
 }
@@ -195,10 +228,20 @@ static void print_daemon(struct table *table, enum place place, unsigned rounds)
 	struct spread guard = spread__of(table->guard[place], rounds);
 	struct spread recorder = spread__of(table->recorder[place], rounds);
 
-	printf("%-12s %-8s %9.1f %9.1f %9.1f\n", places[place], "guard", guard.median, guard.min,
+	printf("%-14s %-8s %9.1f %9.1f %9.1f\n", places[place], "guard", guard.median, guard.min,
 	       guard.max);
-	printf("%-12s %-8s %9.1f %9.1f %9.1f\n", "", "recorder", recorder.median, recorder.min,
+	printf("%-14s %-8s %9.1f %9.1f %9.1f\n", "", "recorder", recorder.median, recorder.min,
 	       recorder.max);
+}
+
+static void print_place(const struct table *table, enum place place, unsigned rounds)
+{
+	if (place >= BESIDE_PEER && table->missing[place - BESIDE_PEER]) {
+		printf("%-14s %s\n", place_name(place), table->missing[place - BESIDE_PEER]);
+		return;
+	}
+	print_row(table, place, ALONE, false, rounds);
+	print_row(table, place, ALONE, true, rounds);
 }
 
 int bench__loop(const struct settings *settings)
@@ -209,19 +252,20 @@ int bench__loop(const struct settings *settings)
 	if (!table)
 		return bench__fail("no memory");
 	printf("\nA loop of fork+exec+exit of " BENCH_PROGRAM
-	       ": µs each, and the ratio to a host without orphand in the same round;\n"
+	       ": µs each, and the ratio to nothing beside it in the same round;\n"
 	       "%u rounds of %d\n",
 	       rounds, LOOP);
+	/* Tried before all turns: what auditd's leaves behind is in each of them. */
+	for (int peer = 0; peer < PEERS; peer++)
+		table->missing[peer] = peer__missing(peer);
 	for (unsigned round = 0; round < rounds; round++) {
 		if (play_round(settings->program, round, table))
 			return -1;
 	}
-	printf("%-12s %-8s %9s %9s %9s  %6s %6s %6s\n", "", "", "median", "min", "max", "ratio",
+	printf("%-14s %-8s %9s %9s %9s  %6s %6s %6s\n", "", "", "median", "min", "max", "ratio",
 	       "min", "max");
-	for (int place = 0; place < PLACES; place++) {
-		print_row(table, place, ALONE, false, rounds);
-		print_row(table, place, ALONE, true, rounds);
-	}
+	for (int place = 0; place < PLACES; place++)
+		print_place(table, place, rounds);
 	printf("and the ratio to the loop that is not watched, beside the same orphand:\n");
 	print_row(table, INSIDE, BESIDE, false, rounds);
 	print_row(table, INSIDE, BESIDE, true, rounds);

@@ -60,7 +60,7 @@ int watcher__start(struct watcher *watcher, void (*run)(void))
 	char path[32];
 	int pipes[2];
 
-	*watcher = (struct watcher){ .in = -1 };
+	*watcher = (struct watcher){ .in = -1, .ends_with_us = watcher->ends_with_us };
 	/* Opened anew: where we read is not where it writes. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", out);
 	watcher->out = fopen(path, "re");
@@ -80,13 +80,15 @@ int watcher__start(struct watcher *watcher, void (*run)(void))
 
 void watcher__stop(struct watcher *watcher)
 {
-	if (watcher->pid > 0) {
-		kill(watcher->pid, SIGKILL);
-		waitpid(watcher->pid, NULL, 0);
-	}
 	if (watcher->out) {
 		fclose(watcher->out);
 		close(watcher->in);
+	}
+	if (watcher->pid > 0) {
+		if (!watcher->ends_with_us)
+			kill(watcher->pid, SIGKILL);
+		while (waitpid(watcher->pid, NULL, 0) < 0 && errno == EINTR)
+			;
 	}
 	*watcher = (struct watcher){};
 }
@@ -169,6 +171,29 @@ int watcher__await_sight(struct watcher *watcher)
 		if (show_tree() || wait_moment(watcher, end))
 			return -1;
 		read_lines(watcher);
+	}
+	return 0;
+}
+
+static bool has_written(struct watcher *watcher, const char *word)
+{
+	char line[1024];
+
+	rewind(watcher->out);
+	while (fgets(line, sizeof(line), watcher->out)) {
+		if (strstr(line, word))
+			return true;
+	}
+	return false;
+}
+
+int watcher__await_word(struct watcher *watcher, const char *word)
+{
+	uint64_t end = bench__now() + PATIENCE;
+
+	while (!has_written(watcher, word)) {
+		if (bench__spawn(1) || wait_moment(watcher, end))
+			return -1;
 	}
 	return 0;
 }

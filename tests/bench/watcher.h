@@ -22,6 +22,7 @@ struct watcher {
 	pid_t root;    /* whose lines count, 0: any */
 	unsigned born; /* as told so far */
 	unsigned gone;
+	bool ends_with_us; /* when its standard input does: it is not killed */
 };
 
 /* run: does not return but when it fails. It inherits our table of files, with standard input and
@@ -29,12 +30,15 @@ struct watcher {
 int watcher__start(struct watcher *watcher, void (*run)(void));
 /* Returns once it has told of a fork and an end of ours: it sees what happens. */
 int watcher__await_sight(struct watcher *watcher);
+/* Returns once it has written that word, as those do who hear of BENCH_PROGRAM. */
+int watcher__await_word(struct watcher *watcher, const char *word);
 /* Returns once it has told of so many births under that root. */
 int watcher__await_born(struct watcher *watcher, pid_t root, unsigned born);
 /* Tells it a root by its standard input. */
 int watcher__tell(const struct watcher *watcher, pid_t root);
 /* Harmless when it never began. */
 void watcher__stop(struct watcher *watcher);
+#define autowatcher __attribute__((cleanup(watcher__stop)))
 
 /* The watchers: to be run. */
 void watcher__poll(void);    /* python3-psutil, each 100 ms */
