@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -216,6 +217,95 @@ Test(reflex, ends_breeders)
 	rig__daemon_resume(rig);
 	cr_assert_eq(rig__closed(rig, root)->row.outcome, INCIDENT_CLEARED);
 	cr_assert_eq(rig__incidents(rig, root), 1);
+	see_no_trace(rig);
+}
+
+/* ---- where its budget is at an end: who dies would pass it on, so nobody's end may go through */
+
+#define BUDGET 64 /* REFLEX_FIRST in bpf/reflex.h */
+
+/* Their exit halts at its first step, before anybody is told of it. */
+static bool hold_ends(const struct band *band)
+{
+	for (size_t i = 0; i < band->n; i++) {
+		if (ptrace(PTRACE_SEIZE, band->one[i].pid, 0, PTRACE_O_TRACEEXIT))
+			return false;
+	}
+	return true;
+}
+
+static void await_held(const struct band *band)
+{
+	struct patience patience = rig__patience(15);
+	int status;
+
+	for (size_t i = 0; i < band->n; i++) {
+		while (waitpid(band->one[i].pid, &status, __WALL | WNOHANG) != band->one[i].pid)
+			cr_assert(rig__retry(&patience), "pid %d goes on", band->one[i].pid);
+		cr_assert_eq(status >> 8, SIGTRAP | PTRACE_EVENT_EXIT << 8, "%#x",
+			     (unsigned)status);
+	}
+}
+
+static void see_none_held(const struct band *band)
+{
+	for (size_t i = 0; i < band->n; i++)
+		cr_assert_eq(waitpid(band->one[i].pid, NULL, __WALL | WNOHANG), 0);
+	cr_assert(rig__all_live(band));
+}
+
+static void let_end(const struct band *band)
+{
+	for (size_t i = 0; i < band->n; i++)
+		cr_assert_eq(ptrace(PTRACE_CONT, band->one[i].pid, 0, 0), 0);
+	cr_assert(rig__all_gone(band));
+}
+
+static void see_first_by(const struct incident *incident, const struct band *band, uint32_t by)
+{
+	for (size_t i = 0; i < band->n; i++) {
+		const struct control_survivor_row *survivor =
+			incident__survivor(incident, band->one[i].pid);
+
+		cr_assert(survivor, "pid %d is not told", band->one[i].pid);
+		cr_expect_eq(survivor->outcome, SURVIVOR_KILLED);
+		cr_expect_eq(survivor->first.signal, SIGKILL);
+		cr_expect_eq(survivor->first.by, by, "pid %d", band->one[i].pid);
+	}
+}
+
+/* It takes them in the order of their births. */
+Test(reflex, leaves_those_behind_its_budget_to_the_guard)
+{
+	NEEDS_REFLEX();
+	autorig struct rig *rig = rig__start();
+	pid_t root = rig__run(rig, ON_KILL,
+			      "fork %d { as early sleep } fork 8 { as late sleep } as root sleep",
+			      BUDGET);
+	const struct band *early = rig__meet(rig, "early", BUDGET), *late;
+	const struct incident *incident;
+
+	late = rig__meet(rig, "late", 8);
+	rig__meet(rig, "root", 1);
+	rig__await_members(rig, root, BUDGET + 8 + 1);
+	if (!hold_ends(early) || !hold_ends(late))
+		cr_skip_test("ptrace is not allowed here");
+	rig__daemon_halt(rig);
+	die(root); /* its exit is over, and with it the sweep */
+	await_held(early);
+	see_none_held(late);
+	rig__daemon_resume(rig);
+	await_held(late);
+	cr_expect_eq(rig__counter(rig, "reflex_signals"), BUDGET);
+	let_end(late);
+	cr_assert(rig__all_live(early));
+	let_end(early);
+	incident = rig__closed(rig, root);
+	cr_expect_eq(incident->row.outcome, INCIDENT_CLEARED);
+	cr_expect_eq(incident->n, BUDGET + 8);
+	see_first_by(incident, early, BY_KERNEL);
+	see_first_by(incident, late, BY_DAEMON);
+	cr_expect_eq(rig__incidents(rig, root), 1);
 	see_no_trace(rig);
 }
 
