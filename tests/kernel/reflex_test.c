@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -387,6 +388,90 @@ Test(reflex, finds_those_in_other_namespaces)
 	rig__daemon_resume(rig);
 	cr_expect_eq(rig__closed(rig, root)->n, 3); /* whoever came first, their init's end or we */
 	see_no_trace(rig);
+}
+
+/* The init of the root's own PID namespace. No birth makes it a member: it was there before the
+ * root, forked from outside. But what counts is what the map says, so the map is made to say it. */
+static pid_t play_beside_init(struct rig *rig, unsigned strays)
+{
+	struct control_tree_row init, inside;
+	pid_t root;
+
+	rig__spawn(rig,
+		   "namespaces pid { fork { fork %u { as stray sleep } as root sleep } "
+		   "as init sleep } sleep",
+		   strays);
+	rig__meet(rig, "stray", strays);
+	root = rig__pid(rig, "root");
+	cr_assert_gt(rig__track(rig, rig__pid(rig, "init"), ON_KILL, ""), 0, "%s", rig__why(rig));
+	cr_assert(rig__tree_of(rig, rig__pid(rig, "init"), &init));
+	cr_assert_eq(rig__untrack(rig, rig__pid(rig, "init")), 0, "%s", rig__why(rig));
+	cr_assert_gt(rig__track(rig, root, ON_KILL, ""), 0, "%s", rig__why(rig));
+	cr_assert(rig__tree_of(rig, root, &inside));
+	rig__daemon_kill(rig);
+	rig__enter(rig, init.root, inside.root);
+	rig__daemon_start(rig);
+	rig__await_members(rig, root, strays + 2);
+	return root;
+}
+
+static void die_beside_init(struct rig *rig, pid_t root)
+{
+	kill(root, SIGKILL);
+	cr_assert(rig__all_gone(rig__meet(rig, "root", 1)));
+}
+
+static void see_init_spared(struct rig *rig, pid_t root, unsigned strays, uint32_t by)
+{
+	const struct incident *incident = rig__closed(rig, root);
+	const struct control_survivor_row *init =
+		incident__survivor(incident, rig__pid(rig, "init"));
+
+	cr_expect_eq(incident->n, strays + 1);
+	cr_expect_eq(incident->row.outcome, INCIDENT_SPARED);
+	cr_assert(init);
+	cr_expect_eq(init->outcome, SURVIVOR_SPARED);
+	cr_expect_eq(init->first.at, 0);
+	cr_expect(strstr(init->reason, "the init of the PID namespace"), "%s", init->reason);
+	see_first_by(incident, rig__meet(rig, "stray", strays), by);
+	cr_expect_eq(rig__counter(rig, "reflex_signals"), by == BY_KERNEL ? strays : 0);
+	cr_expect(rig__all_live(rig__meet(rig, "init", 1)));
+	see_no_trace(rig);
+}
+
+static void spare_init_by_reflex(unsigned strays)
+{
+	autorig struct rig *rig = rig__start();
+	pid_t root = play_beside_init(rig, strays);
+
+	rig__daemon_halt(rig);
+	die_beside_init(rig, root);
+	cr_assert(rig__all_gone(rig__meet(rig, "stray", strays)));
+	cr_expect(rig__all_live(rig__meet(rig, "init", 1)));
+	rig__daemon_resume(rig);
+	see_init_spared(rig, root, strays, BY_KERNEL);
+}
+
+Test(reflex, spares_the_init_of_the_roots_namespace)
+{
+	NEEDS_REFLEX();
+	spare_init_by_reflex(2);
+}
+
+/* It is behind the budget of the root's exit. */
+Test(reflex, spares_that_init_when_it_is_passed_on)
+{
+	NEEDS_REFLEX();
+	spare_init_by_reflex(BUDGET);
+}
+
+Test(reflex, and_a_guard_alone_spare_the_same_init)
+{
+	autorig struct rig *rig = rig__start(.no_reflex = true);
+	pid_t root = play_beside_init(rig, 2);
+
+	die_beside_init(rig, root);
+	see_init_spared(rig, root, 2, BY_DAEMON);
 }
 
 /* The root dies while the guard is halted: nobody is signalled before it is back. */
