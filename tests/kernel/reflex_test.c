@@ -474,6 +474,17 @@ Test(reflex, and_a_guard_alone_spare_the_same_init)
 	see_init_spared(rig, root, 2, BY_DAEMON);
 }
 
+Test(reflex, and_a_guard_that_was_away_spare_the_same_init)
+{
+	autorig struct rig *rig = rig__start(.no_reflex = true);
+	pid_t root = play_beside_init(rig, 2);
+
+	rig__daemon_kill(rig);
+	die_beside_init(rig, root);
+	rig__daemon_start(rig);
+	see_init_spared(rig, root, 2, BY_DAEMON);
+}
+
 /* The root dies while the guard is halted: nobody is signalled before it is back. */
 static const struct incident *die_without(struct rig *rig, const struct policy *policy,
 					  unsigned strays, bool live_on)
