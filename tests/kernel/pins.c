@@ -59,3 +59,11 @@ bool rig__is_marked(const struct rig *rig, pid_t pid)
 	cr_assert_eq(bpf_map_lookup_elem(fd, &line, &marks), 0);
 	return marks.of[(uint32_t)pid % MARKS_LINE];
 }
+
+void rig__enter(const struct rig *rig, struct ident who, struct ident root)
+{
+	autoclose int fd = open_map(rig, "members");
+	struct member member = { .tree = root, .parent = root };
+
+	cr_assert_eq(bpf_map_update_elem(fd, &who, &member, BPF_NOEXIST), 0, "%s", strerror(errno));
+}

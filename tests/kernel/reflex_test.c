@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -219,6 +221,95 @@ Test(reflex, ends_breeders)
 	see_no_trace(rig);
 }
 
+/* ---- where its budget is at an end: who dies would pass it on, so nobody's end may go through */
+
+#define BUDGET 64 /* REFLEX_FIRST in bpf/reflex.h */
+
+/* Their exit halts at its first step, before anybody is told of it. */
+static bool hold_ends(const struct band *band)
+{
+	for (size_t i = 0; i < band->n; i++) {
+		if (ptrace(PTRACE_SEIZE, band->one[i].pid, 0, PTRACE_O_TRACEEXIT))
+			return false;
+	}
+	return true;
+}
+
+static void await_held(const struct band *band)
+{
+	struct patience patience = rig__patience(15);
+	int status;
+
+	for (size_t i = 0; i < band->n; i++) {
+		while (waitpid(band->one[i].pid, &status, __WALL | WNOHANG) != band->one[i].pid)
+			cr_assert(rig__retry(&patience), "pid %d goes on", band->one[i].pid);
+		cr_assert_eq(status >> 8, SIGTRAP | PTRACE_EVENT_EXIT << 8, "%#x",
+			     (unsigned)status);
+	}
+}
+
+static void see_none_held(const struct band *band)
+{
+	for (size_t i = 0; i < band->n; i++)
+		cr_assert_eq(waitpid(band->one[i].pid, NULL, __WALL | WNOHANG), 0);
+	cr_assert(rig__all_live(band));
+}
+
+static void let_end(const struct band *band)
+{
+	for (size_t i = 0; i < band->n; i++)
+		cr_assert_eq(ptrace(PTRACE_CONT, band->one[i].pid, 0, 0), 0);
+	cr_assert(rig__all_gone(band));
+}
+
+static void see_first_by(const struct incident *incident, const struct band *band, uint32_t by)
+{
+	for (size_t i = 0; i < band->n; i++) {
+		const struct control_survivor_row *survivor =
+			incident__survivor(incident, band->one[i].pid);
+
+		cr_assert(survivor, "pid %d is not told", band->one[i].pid);
+		cr_expect_eq(survivor->outcome, SURVIVOR_KILLED);
+		cr_expect_eq(survivor->first.signal, SIGKILL);
+		cr_expect_eq(survivor->first.by, by, "pid %d", band->one[i].pid);
+	}
+}
+
+/* It takes them in the order of their births. */
+Test(reflex, leaves_those_behind_its_budget_to_the_guard)
+{
+	NEEDS_REFLEX();
+	autorig struct rig *rig = rig__start();
+	pid_t root = rig__run(rig, ON_KILL,
+			      "fork %d { as early sleep } fork 8 { as late sleep } as root sleep",
+			      BUDGET);
+	const struct band *early = rig__meet(rig, "early", BUDGET), *late;
+	const struct incident *incident;
+
+	late = rig__meet(rig, "late", 8);
+	rig__meet(rig, "root", 1);
+	rig__await_members(rig, root, BUDGET + 8 + 1);
+	if (!hold_ends(early) || !hold_ends(late))
+		cr_skip_test("ptrace is not allowed here");
+	rig__daemon_halt(rig);
+	die(root); /* its exit is over, and with it the sweep */
+	await_held(early);
+	see_none_held(late);
+	rig__daemon_resume(rig);
+	await_held(late);
+	cr_expect_eq(rig__counter(rig, "reflex_signals"), BUDGET);
+	let_end(late);
+	cr_assert(rig__all_live(early));
+	let_end(early);
+	incident = rig__closed(rig, root);
+	cr_expect_eq(incident->row.outcome, INCIDENT_CLEARED);
+	cr_expect_eq(incident->n, BUDGET + 8);
+	see_first_by(incident, early, BY_KERNEL);
+	see_first_by(incident, late, BY_DAEMON);
+	cr_expect_eq(rig__incidents(rig, root), 1);
+	see_no_trace(rig);
+}
+
 /* ---- whom it leaves alone, and when it does nothing */
 
 Test(reflex, spares_who_is_spared)
@@ -297,6 +388,101 @@ Test(reflex, finds_those_in_other_namespaces)
 	rig__daemon_resume(rig);
 	cr_expect_eq(rig__closed(rig, root)->n, 3); /* whoever came first, their init's end or we */
 	see_no_trace(rig);
+}
+
+/* The init of the root's own PID namespace. No birth makes it a member: it was there before the
+ * root, forked from outside. But what counts is what the map says, so the map is made to say it. */
+static pid_t play_beside_init(struct rig *rig, unsigned strays)
+{
+	struct control_tree_row init, inside;
+	pid_t root;
+
+	rig__spawn(rig,
+		   "namespaces pid { fork { fork %u { as stray sleep } as root sleep } "
+		   "as init sleep } sleep",
+		   strays);
+	rig__meet(rig, "stray", strays);
+	root = rig__pid(rig, "root");
+	cr_assert_gt(rig__track(rig, rig__pid(rig, "init"), ON_KILL, ""), 0, "%s", rig__why(rig));
+	cr_assert(rig__tree_of(rig, rig__pid(rig, "init"), &init));
+	cr_assert_eq(rig__untrack(rig, rig__pid(rig, "init")), 0, "%s", rig__why(rig));
+	cr_assert_gt(rig__track(rig, root, ON_KILL, ""), 0, "%s", rig__why(rig));
+	cr_assert(rig__tree_of(rig, root, &inside));
+	rig__daemon_kill(rig);
+	rig__enter(rig, init.root, inside.root);
+	rig__daemon_start(rig);
+	rig__await_members(rig, root, strays + 2);
+	return root;
+}
+
+static void die_beside_init(struct rig *rig, pid_t root)
+{
+	kill(root, SIGKILL);
+	cr_assert(rig__all_gone(rig__meet(rig, "root", 1)));
+}
+
+static void see_init_spared(struct rig *rig, pid_t root, unsigned strays, uint32_t by)
+{
+	const struct incident *incident = rig__closed(rig, root);
+	const struct control_survivor_row *init =
+		incident__survivor(incident, rig__pid(rig, "init"));
+
+	cr_expect_eq(incident->n, strays + 1);
+	cr_expect_eq(incident->row.outcome, INCIDENT_SPARED);
+	cr_assert(init);
+	cr_expect_eq(init->outcome, SURVIVOR_SPARED);
+	cr_expect_eq(init->first.at, 0);
+	cr_expect(strstr(init->reason, "the init of the PID namespace"), "%s", init->reason);
+	see_first_by(incident, rig__meet(rig, "stray", strays), by);
+	cr_expect_eq(rig__counter(rig, "reflex_signals"), by == BY_KERNEL ? strays : 0);
+	cr_expect(rig__all_live(rig__meet(rig, "init", 1)));
+	see_no_trace(rig);
+}
+
+static void spare_init_by_reflex(unsigned strays)
+{
+	autorig struct rig *rig = rig__start();
+	pid_t root = play_beside_init(rig, strays);
+
+	rig__daemon_halt(rig);
+	die_beside_init(rig, root);
+	cr_assert(rig__all_gone(rig__meet(rig, "stray", strays)));
+	cr_expect(rig__all_live(rig__meet(rig, "init", 1)));
+	rig__daemon_resume(rig);
+	see_init_spared(rig, root, strays, BY_KERNEL);
+}
+
+Test(reflex, spares_the_init_of_the_roots_namespace)
+{
+	NEEDS_REFLEX();
+	spare_init_by_reflex(2);
+}
+
+/* It is behind the budget of the root's exit. */
+Test(reflex, spares_that_init_when_it_is_passed_on)
+{
+	NEEDS_REFLEX();
+	spare_init_by_reflex(BUDGET);
+}
+
+Test(reflex, and_a_guard_alone_spare_the_same_init)
+{
+	autorig struct rig *rig = rig__start(.no_reflex = true);
+	pid_t root = play_beside_init(rig, 2);
+
+	die_beside_init(rig, root);
+	see_init_spared(rig, root, 2, BY_DAEMON);
+}
+
+Test(reflex, and_a_guard_that_was_away_spare_the_same_init)
+{
+	autorig struct rig *rig = rig__start(.no_reflex = true);
+	pid_t root = play_beside_init(rig, 2);
+
+	rig__daemon_kill(rig);
+	die_beside_init(rig, root);
+	rig__daemon_start(rig);
+	see_init_spared(rig, root, 2, BY_DAEMON);
 }
 
 /* The root dies while the guard is halted: nobody is signalled before it is back. */

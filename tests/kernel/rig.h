@@ -92,6 +92,8 @@ size_t rig__entries(const struct rig *rig, const char *map);
 void rig__await_entries(const struct rig *rig, const char *map, size_t entries);
 /* Whether the programs ask the map of members about that pid. */
 bool rig__is_marked(const struct rig *rig, pid_t pid);
+/* Has the map say that it is of that tree, as no birth may have it: for the daemon to come. */
+void rig__enter(const struct rig *rig, struct ident who, struct ident root);
 
 /* ---- families (the words of a play: tests/actor/verbs.c) */
 

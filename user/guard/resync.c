@@ -277,10 +277,12 @@ static void read_deaths(struct guard *guard)
 		const struct death *death = &entries.at[i].death;
 		struct tree *tree = family__tree(guard->family, death->who);
 
-		if (tree)
+		if (tree) {
 			read_root_image(guard, tree);
-		else if (!family__proc(guard->family, death->who))
+			tree->pid_ns = death->pid_ns; /* whose init is spared */
+		} else if (!family__proc(guard->family, death->who)) {
 			kernel__forget_death(guard->kernel, death->who);
+		}
 		intake__death(guard, death);
 	}
 	free(entries.at);
