@@ -23,6 +23,7 @@ struct cell {
 struct table {
 	struct tools *tools;
 	char actor[PATH_MAX];
+	unsigned ways; /* those asked for: bits */
 	struct cell cell[WAYS][AWKWARD];
 };
 
@@ -101,8 +102,10 @@ static void print_row(const struct table *table, int way)
 static void print_table(const struct table *table, unsigned rounds)
 {
 	printf("\nThe ways:\n");
-	for (int way = 0; way < WAYS; way++)
-		printf("  %-13s  %s\n", ways[way].name, ways[way].about);
+	for (int way = 0; way < WAYS; way++) {
+		if (table->ways & 1U << way)
+			printf("  %-13s  %s\n", ways[way].name, ways[way].about);
+	}
 	printf("The families:\n");
 	for (int family = 0; family < AWKWARD; family++)
 		printf("  %-13s  %s\n", awkward[family].name, awkward[family].about);
@@ -113,8 +116,10 @@ static void print_table(const struct table *table, unsigned rounds)
 	for (int family = 0; family < AWKWARD; family++)
 		printf(" %9s", awkward[family].name);
 	putchar('\n');
-	for (int way = 0; way < WAYS; way++)
-		print_row(table, way);
+	for (int way = 0; way < WAYS; way++) {
+		if (table->ways & 1U << way)
+			print_row(table, way);
+	}
 }
 
 /* It lies beside the bench. */
@@ -132,9 +137,9 @@ int bench__families(const struct settings *settings)
 {
 	unsigned rounds = settings->rounds ? settings->rounds : ROUNDS;
 	autotools struct tools tools = {};
-	struct table table = { .tools = &tools };
+	struct table table = { .tools = &tools, .ways = settings->ways };
 
-	if (find_actor(table.actor) || tools__open(&tools, settings->program))
+	if (find_actor(table.actor) || tools__open(&tools, settings->program, settings->ways))
 		return -1;
 	for (unsigned round = 0; round < rounds; round++) {
 		uint64_t start = bench__now();

@@ -167,22 +167,20 @@ static const struct ledger_entry *find_role(const struct ledger *ledger, const c
 	return NULL;
 }
 
-/* Until count of them have told that role. */
+/* Until count of them have told that role. One whose entry is older may be ready later: only when
+ * all are there does each have its place among them. */
 static int meet(struct job *job, const char *role, unsigned count, struct crowd *crowd)
 {
 	uint64_t end = bench__now() + BUILDING;
 
+	while (count && !find_role(job->ledger, role, count - 1)) {
+		if (bench__now() > end)
+			return bench__fail("not all %u %s were there in time", count, role);
+		if (bench__pause(NS_PER_MS))
+			return -1;
+	}
 	for (unsigned i = 0; i < count; i++) {
-		const struct ledger_entry *entry;
-
-		while (!(entry = find_role(job->ledger, role, i))) {
-			if (bench__now() > end)
-				return bench__fail("%u of %u %s were there in time", i, count,
-						   role);
-			if (bench__pause(NS_PER_MS))
-				return -1;
-		}
-		if (add(crowd, (pid_t)entry->pid))
+		if (add(crowd, (pid_t)find_role(job->ledger, role, i)->pid))
 			return -1;
 	}
 	return 0;

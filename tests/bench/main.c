@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "bench.h"
 #include "board.h"
+#include "ways.h"
 
 static volatile sig_atomic_t stop_signal;
 
@@ -45,7 +46,8 @@ static const struct {
 static void print_usage(FILE *file)
 {
 	fputs("usage: bench WHAT|all [--rounds N] [--events N] [--seconds N] [--members N]\n"
-	      "             [--sizes N,...] [--shapes S,...] [--tsv FILE] [--orphand FILE]\n"
+	      "             [--sizes N,...] [--shapes S,...] [--ways W,...] [--tsv FILE]\n"
+	      "             [--orphand FILE]\n"
 	      "\n",
 	      file);
 	for (size_t i = 0; i < BENCHMARKS; i++)
@@ -57,6 +59,7 @@ static void print_usage(FILE *file)
 	      "  --rounds N      the same number for everything (by default fewer for large families)\n"
 	      "  --sizes N,...   descendants (1,10,100,1000,5000,20000)\n"
 	      "  --shapes S,...  of families: plain, strays, forked (all)\n"
+	      "  --ways W,...    to end families, by the names that their table has (all)\n"
 	      "  --tsv FILE      the table's rows to its end, parted by tabs, a head before the first\n"
 	      "  --orphand FILE  the daemon under test (beside the bench's own folder)\n",
 	      file);
@@ -210,21 +213,31 @@ static bool parse_sizes(const char *text, struct settings *settings)
 	}
 }
 
-static bool parse_shapes(char *text, struct settings *settings)
+static const char *nth_shape(unsigned n)
+{
+	return shape__name((enum shape)n);
+}
+
+static const char *nth_way(unsigned n)
+{
+	return ways[n].name;
+}
+
+static bool parse_names(char *text, const char *(*nth)(unsigned n), unsigned count, unsigned *bits)
 {
 	char *word, *rest;
 
-	settings->shapes = 0;
+	*bits = 0;
 	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		int shape = 0;
+		unsigned n = 0;
 
-		while (shape < SHAPES && strcmp(shape__name(shape), word) != 0)
-			shape++;
-		if (shape == SHAPES)
+		while (n < count && strcmp(nth(n), word) != 0)
+			n++;
+		if (n == count)
 			return false;
-		settings->shapes |= 1U << shape;
+		*bits |= 1U << n;
 	}
-	return settings->shapes;
+	return *bits;
 }
 
 static bool parse_options(int argc, char **argv, struct settings *settings)
@@ -236,6 +249,7 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 		{ "members", required_argument, NULL, 'm' },
 		{ "sizes", required_argument, NULL, 's' },
 		{ "shapes", required_argument, NULL, 'f' },
+		{ "ways", required_argument, NULL, 'w' },
 		{ "tsv", required_argument, NULL, 't' },
 		{ "orphand", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
@@ -267,7 +281,11 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 				return false;
 			break;
 		case 'f':
-			if (!parse_shapes(optarg, settings))
+			if (!parse_names(optarg, nth_shape, SHAPES, &settings->shapes))
+				return false;
+			break;
+		case 'w':
+			if (!parse_names(optarg, nth_way, WAYS, &settings->ways))
 				return false;
 			break;
 		case 't':
@@ -339,7 +357,8 @@ int main(int argc, char **argv)
 {
 	struct settings settings = { .sizes = { 1, 10, 100, 1000, 5000, 20000 },
 				     .size_count = 6,
-				     .shapes = (1U << SHAPES) - 1 };
+				     .shapes = (1U << SHAPES) - 1,
+				     .ways = (1U << WAYS) - 1 };
 	char program[PATH_MAX] = "";
 	const char *what;
 

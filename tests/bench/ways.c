@@ -475,7 +475,7 @@ static bool offers(struct tools *tools, const struct way *way)
 	return job__run(words) == 0;
 }
 
-int tools__open(struct tools *tools, const char *program)
+int tools__open(struct tools *tools, const char *program, unsigned wanted)
 {
 	char copy[DAEMON_PATH * 3];
 
@@ -485,7 +485,7 @@ int tools__open(struct tools *tools, const char *program)
 	if (access(tools->ctl, X_OK))
 		return bench__fail("no orphanctl at %s: build it", tools->ctl);
 	for (int i = 0; i < WAYS; i++)
-		tools->offers[i] = offers(tools, &ways[i]);
+		tools->offers[i] = wanted & 1U << i && offers(tools, &ways[i]);
 	/* All stand by through all turns. */
 	if (daemon__start(&tools->daemon, program) || daemon__start(&tools->plain, program))
 		return -1;

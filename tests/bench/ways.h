@@ -44,7 +44,8 @@ struct way {
 
 extern const struct way ways[WAYS];
 
-int tools__open(struct tools *tools, const char *program);
+/* Of the wanted ways (bits), those that this host has. */
+int tools__open(struct tools *tools, const char *program, unsigned wanted);
 void tools__close(struct tools *tools);
 
 int way__start(struct tools *tools, const struct way *way, struct job *job);

@@ -3,20 +3,30 @@
 #
 # systemd.sh DEB: install the package on a fresh Debian 12 in QEMU, under its systemd and a kernel of its own, and see
 # whether the service does what it is there for. See systemd-checks.sh. Run as root: the guest's files have many owners.
+# With more arguments the build's bench runs there instead, and they are its own. See usage below.
 
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-out=$(realpath -m "${ORPHAND_BUILD:-$here/../../build}")/vm
+build=$(realpath -m "${ORPHAND_BUILD:-$here/../../build}")
+out=$build/vm
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/orphand
 kernel=6.12
 deadline=900
 virtiofsd=
-readonly here out cache kernel deadline
+readonly here build out cache
 
 die() {
 	echo "systemd.sh: $*" >&2
 	exit 2
+}
+
+usage() {
+	cat <<EOF
+usage: systemd.sh [OPTION...] DEB [BENCH-ARGUMENT...]   (make deb builds one)
+  --kernel VERSION     boot this (default: $kernel)
+  --deadline SECONDS   the longest that one boot may take (default: $deadline)
+EOF
 }
 
 check_tools() {
@@ -52,18 +62,41 @@ fresh_debian() {
 	tar --extract --file "$base" --directory "$work/root" --numeric-owner --exclude='./dev/*'
 }
 
-put_checks() {
-	local root=$work/root
-	mkdir "$root/checks"
-	cp "$deb" "$here/systemd-checks.sh" "$root/checks/"
-	cat >"$root/etc/systemd/system/checks.service" <<-END
+# put_service PROGRAM: of those in /checks, what the guest runs once it is up.
+put_service() {
+	mkdir "$work/root/checks"
+	cat >"$work/root/etc/systemd/system/checks.service" <<-END
 		[Unit]
 		After=multi-user.target
 		[Service]
 		Type=exec
-		ExecStart=/checks/systemd-checks.sh
+		ExecStart=/checks/$1
 		KillMode=process
 	END
+}
+
+put_checks() {
+	put_service systemd-checks.sh
+	cp "$deb" "$here/systemd-checks.sh" "$work/root/checks/"
+}
+
+# put_bench ARGUMENT...: the bench, and what it looks for beside itself. What it says is the result.
+put_bench() {
+	local checks=$work/root/checks
+	put_service run-bench
+	mkdir "$checks/tests"
+	cp "$build/orphand" "$build/orphanctl" "$checks/"
+	cp "$build/tests/bench" "$build/tests/actor" "$checks/tests/"
+	cat >"$checks/run-bench" <<-END
+		#!/bin/bash
+		exec >/dev/ttyS1 2>&1
+		stty -F /dev/ttyS1 -opost
+		/checks/tests/bench ${*@Q}
+		echo "# vm ended \$?"
+		stty -F /dev/ttyS1 sane
+		systemctl --no-block poweroff
+	END
+	chmod 755 "$checks/run-bench"
 }
 
 # boot NAME: once, from power-on to power-off. The results end up in $out/NAME.tap.
@@ -115,8 +148,19 @@ clean_up() {
 	rm -rf --one-file-system "$work"
 }
 
-[[ $# -eq 1 && -s $1 ]] || die "usage: systemd.sh DEB   (make deb builds one)"
+while [[ ${1-} == --* ]]; do
+	[[ $1 != --help ]] || { usage; exit 0; }
+	[[ $# -ge 2 ]] || die "$1 wants a value"
+	case $1 in
+	--kernel) kernel=$2 ;;
+	--deadline) deadline=$2 ;;
+	*) usage >&2; exit 2 ;;
+	esac
+	shift 2
+done
+[[ $# -ge 1 && -s $1 ]] || { usage >&2; exit 2; }
 deb=$(realpath "$1")
+shift
 check_tools
 work=$(mktemp -d)
 trap clean_up EXIT
@@ -125,6 +169,13 @@ trap 'exit 143' TERM
 mkdir -p "$out"
 vmlinuz=$("$here/kernels.sh" get "$kernel")
 fresh_debian
+if (($#)); then
+	put_bench "$@"
+	boot bench
+	cat "$out/bench.tap"
+	grep -qx '# vm ended 0' "$out/bench.tap"
+	exit
+fi
 put_checks
 boot first-boot
 check_order_of_the_end first-boot >>"$out/first-boot.tap"
