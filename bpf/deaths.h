@@ -152,7 +152,7 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 	if (answered) {
 		count(COUNTER_REFLEXES);
 		sweep_all(&sweep);
-		wake_guard(true);
+		wake_guard();
 	} else if (reflex && death->flags & DEATH_KEPT) {
 		pass_on(&sweep);
 	}

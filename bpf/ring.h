@@ -27,10 +27,6 @@ static __always_inline void fill_head(struct record *head, enum record_type type
  * gets full. */
 bool guard_looks = false;
 
-/* Whether it is woken for what the reflex is doing already: it would only take the CPU from those
- * who are to end. Taken back by whatever else it is woken for. */
-bool guard_can_wait = false;
-
 static __always_inline bool guard_sleeps(void)
 {
 	return !*(volatile bool *)&guard_looks;
@@ -44,12 +40,11 @@ static __always_inline bool is_filling(__u64 size)
 }
 
 /* A record that nobody sees. */
-static __always_inline void wake_guard(bool can_wait)
+static __always_inline void wake_guard(void)
 {
 	void *nothing;
 
 	guard_looks = true;
-	guard_can_wait = can_wait;
 	nothing = bpf_ringbuf_reserve(&events, sizeof(__u64), 0);
 	if (nothing)
 		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
@@ -70,12 +65,11 @@ static __always_inline long put_record(void *record, __u64 size, enum haste hast
 
 	if (haste == NOW || (haste == SOON && guard_sleeps()) || is_filling(size)) {
 		guard_looks = true;
-		guard_can_wait = false;
 		return bpf_ringbuf_output(&events, record, size, BPF_RB_FORCE_WAKEUP);
 	}
 	err = bpf_ringbuf_output(&events, record, size, BPF_RB_NO_WAKEUP);
 	if (!err && haste == SOON && guard_sleeps())
-		wake_guard(false);
+		wake_guard();
 	return err;
 }
 

@@ -389,7 +389,6 @@ static void find_maps(struct kernel *kernel)
 	kernel->stack_of = &skel->bss->stack_of;
 	kernel->guard = &skel->bss->guard_ident;
 	kernel->guard_looks = &skel->bss->guard_looks;
-	kernel->guard_can_wait = &skel->bss->guard_can_wait;
 	kernel->reflex_armed = &skel->bss->reflex_armed;
 	kernel->reflex_per_minute = &skel->bss->reflex_per_minute;
 	kernel->reflex_minutes = &skel->bss->reflex_minutes;
@@ -607,7 +606,7 @@ bool kernel__took_over(const struct kernel *kernel)
 
 int kernel__ring_fd(const struct kernel *kernel)
 {
-	return bpf_map__fd(kernel->skel->maps.events);
+	return ring_buffer__epoll_fd(kernel->ring);
 }
 
 int kernel__read_ring(struct kernel *kernel)
@@ -618,11 +617,6 @@ int kernel__read_ring(struct kernel *kernel)
 void kernel__wake_me(struct kernel *kernel, bool at_each)
 {
 	__atomic_store_n(kernel->guard_looks, !at_each, __ATOMIC_SEQ_CST);
-}
-
-bool kernel__can_wait(struct kernel *kernel)
-{
-	return __atomic_exchange_n(kernel->guard_can_wait, false, __ATOMIC_SEQ_CST);
 }
 
 void kernel__on_record(struct kernel *kernel, kernel_record_fn on_record, void *context)

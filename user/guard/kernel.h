@@ -76,13 +76,9 @@ uint64_t kernel__missed(struct kernel *kernel);
 /* Whether the maps were there already: somebody before us followed trees in them. */
 bool kernel__took_over(const struct kernel *kernel);
 
-/* The ring: its waiters are woken for what can't wait; reading hands each record to the function.
- * How many. */
+/* The ring: readable when there are records; reading hands each to the function. How many. */
 int kernel__ring_fd(const struct kernel *kernel);
 int kernel__read_ring(struct kernel *kernel);
-/* Whether the guard was woken to tell what the reflex does, and for nothing more urgent. Asked once
- * for each wake-up. */
-bool kernel__can_wait(struct kernel *kernel);
 /* Whether each record shall wake the guard, as at the start, or only what can't wait. What came
  * before it was asked for wakes nobody: look once more. */
 void kernel__wake_me(struct kernel *kernel, bool at_each);

@@ -18,7 +18,6 @@ struct kernel {
 	/* In the programs' own memory: */
 	bool *watches_execs;
 	bool *guard_looks;
-	bool *guard_can_wait;
 	bool *reflex_armed;
 	uint32_t *reflex_per_minute;
 	struct reflex_minutes *reflex_minutes;

@@ -9,8 +9,8 @@
 /* Between two readings: what the recorder may be behind by, beside its own batches. */
 #define PAUSE (50 * NS_PER_MS)
 
-/* The same while an incident runs, or the reflex. */
-#define SHORT_PAUSE (5 * NS_PER_MS)
+/* The same while an incident runs. */
+#define SHORT_PAUSE (500 * NS_PER_US)
 
 void ring__follow_up(struct guard *guard)
 {
@@ -35,12 +35,14 @@ static void stay_awake(struct guard *guard)
 	bool met = kernel__strikes(guard->kernel) || kernel__refuses(guard->kernel);
 
 	kernel__wake_me(guard->kernel, incident && !met);
+	sd_event_source_set_enabled(guard->ring, incident && met ? SD_EVENT_OFF : SD_EVENT_ON);
 	read_behind(guard, incident ? SHORT_PAUSE : PAUSE);
 }
 
 static void rest(struct guard *guard)
 {
 	kernel__wake_me(guard->kernel, true);
+	sd_event_source_set_enabled(guard->ring, SD_EVENT_ON);
 	sd_event_source_set_enabled(guard->ring_timer, SD_EVENT_OFF);
 }
 
@@ -60,15 +62,10 @@ void ring__read(struct guard *guard)
 
 static int on_ring(sd_event_source *source, int fd, uint32_t events, void *data)
 {
-	struct guard *guard = data;
-
 	(void)source;
 	(void)fd;
 	(void)events;
-	if (kernel__can_wait(guard->kernel))
-		read_behind(guard, SHORT_PAUSE);
-	else
-		ring__read(guard);
+	ring__read(data);
 	return 0;
 }
 
@@ -80,11 +77,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* Told of each wake-up, not of what lies there: that can wait for the timer. */
 int ring__listen(struct guard *guard)
 {
 	int err = sd_event_add_io(guard->loop, &guard->ring, kernel__ring_fd(guard->kernel),
-				  EPOLLIN | EPOLLET, on_ring, guard);
+				  EPOLLIN, on_ring, guard);
 
 	if (err >= 0)
 		err = sd_event_source_set_priority(guard->ring, SD_EVENT_PRIORITY_IMPORTANT);
