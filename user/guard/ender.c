@@ -24,14 +24,10 @@
 /* Between two rounds of SIGKILL to whoever is left. */
 #define AGAIN (100 * NS_PER_MS)
 
-/* The reflex is done by then; whom it could not reach is the guard's. Both at once would only take
- * the CPU from those who are to end. */
-#define REFLEX_LEAD (20 * NS_PER_MS)
-
 struct sweep {
 	struct guard *guard;
-	struct incident *incident;
-	int signal; /* 0: the reflex is sending it */
+	struct incident *incident; /* NULL without memory: signalled all the same */
+	int signal;
 };
 
 static struct event *tell(struct guard *guard, enum event_type type, uint64_t at,
@@ -125,7 +121,6 @@ static void strike_first(void *context, struct proc *proc)
 	struct sweep *sweep = context;
 	struct incident *incident = sweep->incident;
 	const char *spared;
-	bool sends = sweep->signal;
 	uint64_t at;
 	struct fate *fate;
 	int pidfd = -1, err = 0;
@@ -135,7 +130,7 @@ static void strike_first(void *context, struct proc *proc)
 	spared = strike__spared(sweep->guard, proc, incident->tree, incident->owner);
 	at = clock__boottime();
 
-	if (!spared && sends)
+	if (!spared)
 		err = strike__send(sweep->guard, proc->id, sweep->signal, &pidfd,
 				   sweep->signal != SIGKILL);
 	fate = incident__add(incident, proc);
@@ -149,7 +144,7 @@ static void strike_first(void *context, struct proc *proc)
 		fate__settle(fate, SURVIVOR_SPARED, spared);
 		return;
 	}
-	if (err || !sends)
+	if (err)
 		return;
 	fate__signalled(fate, (uint32_t)sweep->signal, at, BY_DAEMON);
 	/* A stopped process hears nothing but SIGKILL until it goes on. */
@@ -226,19 +221,12 @@ static void turn_hard(struct guard *guard, struct incident *incident, uint64_t n
 		condemn_trees(guard, incident);
 }
 
-static bool was_just_killed(struct guard *guard, struct fate *fate, uint64_t now)
-{
-	if (has_reflex(fate->incident) && !fate->first.at)
-		note_struck(guard, fate, kernel__struck(guard->kernel, fate->who));
-	return fate->first.signal == SIGKILL && now < fate->first.at + AGAIN;
-}
-
-static void kill_again(struct guard *guard, struct incident *incident, uint64_t now)
+static void kill_again(struct guard *guard, struct incident *incident)
 {
 	struct fate *fate;
 
 	TAILQ_FOREACH(fate, &incident->fates, of_incident) {
-		if (fate->proc && !was_just_killed(guard, fate, now))
+		if (fate->proc)
 			strike_fate(guard, fate, SIGKILL);
 	}
 }
@@ -286,7 +274,7 @@ static void go_on(struct guard *guard, struct incident *incident, uint64_t now)
 	if (!incident->hard && !held)
 		end_grace(guard, incident, now);
 	if (!held)
-		kill_again(guard, incident, now);
+		kill_again(guard, incident);
 	if (now - incident->hard_since > guard->config.stuck)
 		tell_stuck(guard, incident);
 	incident->due = now + (incident->closed ? 10 * AGAIN : AGAIN);
@@ -398,7 +386,7 @@ static struct incident *open_incident(struct guard *guard, struct tree *tree,
 
 /* Those who are being killed are many, and each wants the CPU for its exit: the sweep must not wait
  * in line behind them. A no is no matter. */
-static void sweep_ahead(struct incident *incident, struct proc *below, struct sweep *sweep)
+static void sweep_first(struct incident *incident, struct proc *below, struct sweep *sweep)
 {
 	struct sched_param before, first = { .sched_priority = 1 };
 	int policy = sched_getscheduler(0);
@@ -414,7 +402,6 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 {
 	const struct policy *policy = &incident->policy;
 	struct sweep sweep = { .guard = guard, .incident = incident, .signal = policy->signal };
-	uint64_t wait = policy->signal == SIGKILL ? AGAIN : policy->grace;
 
 	if (!LIST_EMPTY(&guard->outside)) /* whose children the kernel does not enter */
 		outside__look(guard);
@@ -422,14 +409,8 @@ static void end_survivors(struct guard *guard, struct incident *incident, struct
 		turn_hard(guard, incident, clock__boottime());
 	if (!incident->whole)
 		proc__each_below(below, doom_one, &sweep);
-	if (has_reflex(incident)) {
-		sweep.signal = 0;
-		wait = REFLEX_LEAD;
-		ender__each_survivor(incident, below, strike_first, &sweep);
-	} else {
-		sweep_ahead(incident, below, &sweep);
-	}
-	incident->due = clock__boottime() + wait;
+	sweep_first(incident, below, &sweep);
+	incident->due = clock__boottime() + (incident->hard ? AGAIN : policy->grace);
 }
 
 static void count_one(void *context, struct proc *proc)
