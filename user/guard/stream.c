@@ -356,7 +356,8 @@ void stream__push(struct guard *guard)
 
 	if (!stream || stream->full)
 		return;
-	if (!incident || guard->journal.last - stream->next_event >= HELD_EVENTS)
+	/* When all are sent, the next is one past the last. */
+	if (!incident || guard->journal.last + 1 - stream->next_event >= HELD_EVENTS)
 		take_turn(stream, 0);
 	else if (sd_event_source_get_enabled(stream->turn, &waits) == 0)
 		take_turn(stream, HOLD);
