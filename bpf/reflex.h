@@ -51,7 +51,8 @@ struct sweep {
 	__u32 count;
 };
 
-/* What a loop is handed: the kernel runs each of its rounds, and the verifier need read but one. */
+/* What bpf_loop() hands to each round, of which the verifier need read but one: it has to lie on
+ * the stack, where the sweep may not. */
 struct sweeping {
 	struct sweep *sweep;
 };
@@ -149,8 +150,7 @@ static long count_tree(__u32 i, struct sweeping *loop)
 
 	if (members)
 		loop->sweep->count += members->count;
-	go_to_next(loop->sweep);
-	return !loop->sweep->tree.pid;
+	return !go_to_next(loop->sweep);
 }
 
 /* Who is alive in all of it; too many trees are too many members. */
@@ -190,8 +190,7 @@ __noinline int condemn_one(struct sweep *sweep)
 static long condemn_tree(__u32 i, struct sweeping *loop)
 {
 	condemn_one(loop->sweep);
-	go_to_next(loop->sweep);
-	return !loop->sweep->tree.pid;
+	return !go_to_next(loop->sweep);
 }
 
 /* Law 3: all marks stand before anybody is signalled. A tree without one is the guard's; those with

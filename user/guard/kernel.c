@@ -614,9 +614,9 @@ int kernel__read_ring(struct kernel *kernel)
 	return ring_buffer__consume(kernel->ring);
 }
 
-void kernel__wake_me(struct kernel *kernel, bool at_each)
+void kernel__wake_me(struct kernel *kernel, bool at_next)
 {
-	__atomic_store_n(kernel->guard_looks, !at_each, __ATOMIC_SEQ_CST);
+	__atomic_store_n(kernel->guard_looks, !at_next, __ATOMIC_SEQ_CST);
 }
 
 void kernel__on_record(struct kernel *kernel, kernel_record_fn on_record, void *context)

@@ -79,9 +79,9 @@ bool kernel__took_over(const struct kernel *kernel);
 /* The ring: readable when there are records; reading hands each to the function. How many. */
 int kernel__ring_fd(const struct kernel *kernel);
 int kernel__read_ring(struct kernel *kernel);
-/* Whether each record shall wake the guard, as at the start, or only what can't wait. What came
- * before it was asked for wakes nobody: look once more. */
-void kernel__wake_me(struct kernel *kernel, bool at_each);
+/* Whether the next record shall wake the guard, as at the start, and no other until it is said
+ * again; or only what can't wait. What came before it was asked for wakes nobody: look once more. */
+void kernel__wake_me(struct kernel *kernel, bool at_next);
 void kernel__on_record(struct kernel *kernel, kernel_record_fn on_record, void *context);
 
 struct state_value kernel__state(const struct kernel *kernel);
