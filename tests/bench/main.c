@@ -240,6 +240,44 @@ static bool parse_names(char *text, const char *(*nth)(unsigned n), unsigned cou
 	return *bits;
 }
 
+static bool parse_whole(const char *text, unsigned max, unsigned *number)
+{
+	char *end;
+
+	return parse_number(text, &end, max, number) && !*end;
+}
+
+static bool parse_option(int option, char *value, struct settings *settings)
+{
+	switch (option) {
+	case 'r':
+		return parse_whole(value, MAX_ROUNDS, &settings->rounds);
+	case 'e':
+		return parse_whole(value, UINT32_MAX, &settings->events);
+	case 'm':
+		return parse_whole(value, 1000000, &settings->members);
+	case 'd':
+		return parse_whole(value, 3600, &settings->seconds);
+	case 's':
+		return parse_sizes(value, settings);
+	case 'f':
+		return parse_names(value, nth_shape, SHAPES, &settings->shapes);
+	case 'w':
+		return parse_names(value, nth_way, WAYS, &settings->ways);
+	case 't':
+		settings->tsv_path = value;
+		return true;
+	case 'o':
+		settings->program = value;
+		return true;
+	case 'h':
+		print_usage(stdout);
+		exit(0);
+	default:
+		return false;
+	}
+}
+
 static bool parse_options(int argc, char **argv, struct settings *settings)
 {
 	static const struct option known[] = {
@@ -256,50 +294,10 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 		{},
 	};
 	int option;
-	char *end;
 
 	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		switch (option) {
-		case 'r':
-			if (!parse_number(optarg, &end, MAX_ROUNDS, &settings->rounds) || *end)
-				return false;
-			break;
-		case 'e':
-			if (!parse_number(optarg, &end, UINT32_MAX, &settings->events) || *end)
-				return false;
-			break;
-		case 'm':
-			if (!parse_number(optarg, &end, 1000000, &settings->members) || *end)
-				return false;
-			break;
-		case 'd':
-			if (!parse_number(optarg, &end, 3600, &settings->seconds) || *end)
-				return false;
-			break;
-		case 's':
-			if (!parse_sizes(optarg, settings))
-				return false;
-			break;
-		case 'f':
-			if (!parse_names(optarg, nth_shape, SHAPES, &settings->shapes))
-				return false;
-			break;
-		case 'w':
-			if (!parse_names(optarg, nth_way, WAYS, &settings->ways))
-				return false;
-			break;
-		case 't':
-			settings->tsv_path = optarg;
-			break;
-		case 'o':
-			settings->program = optarg;
-			break;
-		case 'h':
-			print_usage(stdout);
-			exit(0);
-		default:
+		if (!parse_option(option, optarg, settings))
 			return false;
-		}
 	}
 	return optind == argc - 1;
 }
