@@ -129,6 +129,16 @@ __noinline int kin_untie_once(struct ident *key, __u64 struck)
 	return done;
 }
 
+/* A member's, by who has it to himself; 0: not struck after all. */
+static __always_inline void kin_note_struck(const struct ident *who, __u64 struck)
+{
+	struct ident key = key_of(who, KIN_MEMBER);
+	struct kin *one = bpf_map_lookup_elem(&kin, &key);
+
+	if (one)
+		one->struck = struck;
+}
+
 /* Not inline: what comes behind a loop is read by the verifier for each of its ends. */
 __noinline int kin_tie(struct ident *key, struct ident *list)
 {

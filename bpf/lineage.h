@@ -83,16 +83,6 @@ static __always_inline bool is_condemned(const struct member *member, __u32 uid)
 	return *owner == 0 || *owner == uid;
 }
 
-/* When a newborn was struck, for one whose record the guard does not get. */
-static __always_inline void note_struck(const struct ident *who)
-{
-	struct ident key = key_of(who, KIN_MEMBER);
-	struct kin *own = bpf_map_lookup_elem(&kin, &key);
-
-	if (own)
-		own->struck = bpf_ktime_get_boot_ns();
-}
-
 /* reflex: it stands in its tree's ring before the mark is read, as it stands in the map. */
 static __always_inline int follow_fork(struct task_struct *parent, struct task_struct *child,
 				       bool reflex)
@@ -117,8 +107,8 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 		kin_place_member(&who, &entry.tree);
 	doomed = is_condemned(&entry, child->cred->uid.val);
 	record.struck = doomed && strike(child);
-	if (reflex && record.struck)
-		note_struck(&who);
+	if (reflex && record.struck) /* should the guard not get the record */
+		kin_note_struck(&who, bpf_ktime_get_boot_ns());
 	record.parent = mother;
 	record.tree = entry.tree;
 	record.flags = entry.flags;

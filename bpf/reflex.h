@@ -317,7 +317,12 @@ __noinline int reflex_strike(struct sweep *sweep, struct ident *who)
 	/* Whoever takes it out of the ring has it to himself. */
 	if (kin_untie(who, spared ? 0 : now) == KIN_DONE && task && !spared) {
 		struck = 1;
-		count(send(task) ? COUNTER_REFLEX_FAILED : COUNTER_REFLEX_STRUCK);
+		if (send(task)) {
+			kin_note_struck(who, 0); /* it is the guard's */
+			count(COUNTER_REFLEX_FAILED);
+		} else {
+			count(COUNTER_REFLEX_STRUCK);
+		}
 	}
 	if (task)
 		bpf_task_release(task);

@@ -30,20 +30,23 @@ TestSuite(reflex, .timeout = 60);
 	"fork { thread { as stray sleep } leave } as root sleep"
 #define FAMILY_SIZE 5
 
-/* Without bpf_send_signal_task the guard does all, as the other suites see. */
+/* Where an exit can't signal others the guard does all, as the other suites see. */
 static bool is_there(void)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	bool there = btf && btf__find_by_name_kind(btf, "bpf_send_signal_task", BTF_KIND_FUNC) > 0;
+	bool there = btf &&
+		     btf__find_by_name_kind(btf, "bpf_send_signal_task", BTF_KIND_FUNC) > 0 &&
+		     btf__find_by_name_kind(btf, "trace_event_raw_sched_process_exit",
+					    BTF_KIND_STRUCT) > 0;
 
 	btf__free(btf);
 	return there;
 }
 
-#define NEEDS_REFLEX()                                                           \
-	do {                                                                     \
-		if (!is_there())                                                 \
-			cr_skip_test("this kernel has no bpf_send_signal_task"); \
+#define NEEDS_REFLEX()                                                            \
+	do {                                                                      \
+		if (!is_there())                                                  \
+			cr_skip_test("on this kernel no exit can signal others"); \
 	} while (0)
 
 static void die(pid_t root)

@@ -52,10 +52,10 @@ static void pin_path(const struct kernel *kernel, const char *name, char path[PI
 	snprintf(path, PIN_PATH_LEN, "%s/%.64s", kernel->pin_dir, name);
 }
 
-/* Whether the running kernel has a function that programs may call. Since Linux 6.16 its BTF can be
- * mapped, and a name, between two NULs, be found in it: to read and parse all of it takes a good
- * part of a start, and libbpf has to do that once in any case. */
-static int find_kfunc(const char *name)
+/* Whether the running kernel knows something of that name. Since Linux 6.16 its BTF can be mapped,
+ * and a name, between two NULs, be found in it: to read and parse all of it takes a good part of a
+ * start, and libbpf has to do that once in any case. */
+static int find_in_btf(const char *name, uint32_t kind)
 {
 	autoclose int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
 	struct btf *btf;
@@ -75,9 +75,16 @@ static int find_kfunc(const char *name)
 	btf = btf__load_vmlinux_btf();
 	if (!btf)
 		return -ENOTSUP;
-	found = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+	found = btf__find_by_name_kind(btf, name, kind) > 0;
 	btf__free(btf);
 	return found;
+}
+
+/* Whether an exit can signal others. The kernel lets a program do so only where there is user
+ * memory (nmi_uaccess_okay() on x86), and before Linux 6.16 the tracepoint came behind its end. */
+static bool exits_can_signal(void)
+{
+	return find_in_btf("trace_event_raw_sched_process_exit", BTF_KIND_STRUCT) > 0;
 }
 
 /* ---- what a guard before us has left */
@@ -457,7 +464,7 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
  * forks refused where it can, else swept by the guard alone. */
 static int load_best(struct kernel *kernel, const struct config *config, char *error, size_t size)
 {
-	int found = find_kfunc("bpf_send_signal_task"), err;
+	int found = find_in_btf("bpf_send_signal_task", BTF_KIND_FUNC), err;
 
 	if (found < 0) {
 		snprintf(error, size,
@@ -466,7 +473,7 @@ static int load_best(struct kernel *kernel, const struct config *config, char *e
 		return -ENOTSUP;
 	}
 	kernel->strikes = found;
-	kernel->reflex = kernel->strikes && config->reflex;
+	kernel->reflex = kernel->strikes && config->reflex && exits_can_signal();
 	kernel->refuses = !kernel->strikes;
 	err = load(kernel, config, kernel->refuses, error, size);
 	if (!err || !kernel->refuses || *error)

@@ -82,15 +82,21 @@ static void probe_ring(struct probe *probe)
 		say(probe, FINDING_OK, "ring buffer", "records come in order, losses are counted");
 }
 
+static bool tells_group_dead(const struct probe *probe)
+{
+	return btf__find_by_name_kind(probe->btf, "trace_event_raw_sched_process_exit",
+				      BTF_KIND_STRUCT) > 0;
+}
+
 static void probe_reflex(struct probe *probe)
 {
-	if (has_function(probe, "bpf_send_signal_task"))
+	if (has_function(probe, "bpf_send_signal_task") && tells_group_dead(probe))
 		say(probe, FINDING_OK, "reflex",
 		    "survivors are signalled by their root's own exit, in the "
 		    "kernel, with the daemon or without it");
 	else
 		say(probe, FINDING_GAP, "reflex",
-		    "no bpf_send_signal_task (Linux 6.13): the daemon signals "
+		    "no exit can signal others (Linux 6.16): the daemon signals "
 		    "all survivors; while it is away they live on");
 }
 
@@ -116,8 +122,7 @@ static void probe_newborns(struct probe *probe)
 
 static void probe_exit(struct probe *probe)
 {
-	if (btf__find_by_name_kind(probe->btf, "trace_event_raw_sched_process_exit",
-				   BTF_KIND_STRUCT) > 0)
+	if (tells_group_dead(probe))
 		say(probe, FINDING_OK, "last thread", "told by the tracepoint (group_dead)");
 	else
 		say(probe, FINDING_GAP, "last thread",
