@@ -110,7 +110,7 @@ static void print_table(const struct table *table, unsigned rounds)
 	for (int family = 0; family < AWKWARD; family++)
 		printf("  %-13s  %s\n", awkward[family].name, awkward[family].about);
 	printf("\nOf %u rounds: those with an escape / those with a false kill. An escape: somebody of "
-	       "the job lives 2 s after\nthe kill, or when nobody has ended for 0.3 s.\n",
+	       "the job lives 2 s after\nthe kill, or when nobody has ended in 300 looks, 1 ms and more apart.\n",
 	       rounds);
 	printf("%-13s", "way");
 	for (int family = 0; family < AWKWARD; family++)
