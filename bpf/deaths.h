@@ -151,8 +151,8 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 	emit(&record, sizeof(record), RECORD_EXIT, answered ? WOKEN_FOR : counts ? NOW : SOON);
 	if (answered) {
 		count(COUNTER_REFLEXES);
+		wake_guard_later();
 		sweep_all(&sweep);
-		wake_guard();
 	} else if (reflex && death->flags & DEATH_KEPT) {
 		pass_on(&sweep);
 	}

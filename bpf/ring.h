@@ -50,9 +50,58 @@ static __always_inline void wake_guard(void)
 		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
 
+#define CLOCK_MONOTONIC 1
+#define LATER 5000000 /* ns, in which the reflex is done with a hundred */
+
+struct waker {
+	struct bpf_timer timer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct waker);
+} wakers SEC(".maps");
+
+bool waker_is_set = false;
+
+static int on_waker(void *map, __u32 *key, struct waker *waker)
+{
+	waker_is_set = false;
+	wake_guard();
+	return 0;
+}
+
+static __always_inline bool set_waker(void)
+{
+	__u32 zero = 0;
+	struct waker *waker = bpf_map_lookup_elem(&wakers, &zero);
+
+	if (!waker)
+		return false;
+	bpf_timer_init(&waker->timer, &wakers, CLOCK_MONOTONIC); /* once; then it says no */
+	return !bpf_timer_set_callback(&waker->timer, on_waker) &&
+	       !bpf_timer_start(&waker->timer, LATER, 0);
+}
+
+/* For what the reflex does already and the guard has but to tell: at once it would take the CPU
+ * from those who are to end. Who asks again does not put it off. */
+__noinline int wake_guard_later(void)
+{
+	if (waker_is_set)
+		return 0;
+	waker_is_set = guard_looks = true;
+	if (!set_waker()) {
+		waker_is_set = false;
+		wake_guard();
+	}
+	return 0;
+}
+
 /* When the guard is to have a record. */
 enum haste {
-	WOKEN_FOR = 0, /* its sender will wake it */
+	WOKEN_FOR = 0, /* its sender will have it woken */
 	SOON,
 	NOW,
 };

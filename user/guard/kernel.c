@@ -372,6 +372,7 @@ static size_t list_maps(const struct kernel *kernel, const struct config *config
 		return MAPS;
 	for (size_t i = PLAIN_MAPS; i < MAPS; i++)
 		bpf_map__set_autocreate(maps[i].map, false);
+	bpf_map__set_autocreate(skel->maps.wakers, false);
 	bpf_map__set_autocreate(skel->maps.kin_locks, false);
 	bpf_map__set_autocreate(skel->maps.untouchables, false);
 	return PLAIN_MAPS;
