@@ -48,10 +48,12 @@ def poll():
     sys.stdout.flush()
 
 
+# Not buffered: of two lines that come as one, select would see none of the second.
+commands = open(0, "rb", buffering=0)
 due = time.monotonic()
 while True:
-    if select.select([sys.stdin], [], [], max(0, due - time.monotonic()))[0]:
-        line = sys.stdin.readline()
+    if select.select([commands], [], [], max(0, due - time.monotonic()))[0]:
+        line = commands.readline()
         if not line:
             break
         trees[psutil.Process(int(line))] = {}

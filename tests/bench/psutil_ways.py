@@ -9,7 +9,6 @@ look        tells "done" once it has looked at all of them
 import os
 import select
 import signal
-import sys
 import time
 
 import psutil
@@ -65,15 +64,17 @@ def do(words):
         watched[psutil.Process(int(words[1]))] = end, {}
 
 
+# Not buffered: of two lines that come as one, select would see none of the second.
+commands = open(0, "rb", buffering=0)
 due = time.monotonic()
 asked = False
 while True:
     wait = max(0, due - time.monotonic()) if watched or asked else None
-    if select.select([sys.stdin], [], [], wait)[0]:
-        line = sys.stdin.readline()
+    if select.select([commands], [], [], wait)[0]:
+        line = commands.readline()
         if not line:
             break
-        words = line.split()
+        words = line.decode().split()
         asked |= words[0] == "look"
         do(words)
         continue
