@@ -22,6 +22,7 @@ struct settings {
 	unsigned sizes[MAX_SIZES];
 	size_t size_count;
 	unsigned shapes;  /* bits: 1 << enum shape */
+	unsigned methods; /* bits: 1 << index of methods[] */
 	unsigned ways;	  /* bits: 1 << index of ways[] */
 	unsigned events;  /* of the store, 0: its own */
 	unsigned seconds; /* of a storm, or of idleness, 0: its own */

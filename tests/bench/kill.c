@@ -154,7 +154,7 @@ int bench__kill(const struct settings *settings)
 	autostage struct stage stage;
 	autofree struct trial *trial = calloc(1, sizeof(*trial));
 
-	if (stage__open(&stage, settings->program) || !trial)
+	if (stage__open(&stage, settings->program, settings->methods) || !trial)
 		return -1;
 	trial->settings = settings;
 	trial->stage = &stage;

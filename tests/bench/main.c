@@ -18,6 +18,7 @@
 #include "base/own.h"
 #include "bench.h"
 #include "board.h"
+#include "methods.h"
 #include "ways.h"
 
 static volatile sig_atomic_t stop_signal;
@@ -46,8 +47,8 @@ static const struct {
 static void print_usage(FILE *file)
 {
 	fputs("usage: bench WHAT|all [--rounds N] [--events N] [--seconds N] [--members N]\n"
-	      "             [--sizes N,...] [--shapes S,...] [--ways W,...] [--tsv FILE]\n"
-	      "             [--orphand FILE]\n"
+	      "             [--sizes N,...] [--shapes S,...] [--methods M,...] [--ways W,...]\n"
+	      "             [--tsv FILE] [--orphand FILE]\n"
 	      "\n",
 	      file);
 	for (size_t i = 0; i < BENCHMARKS; i++)
@@ -59,7 +60,8 @@ static void print_usage(FILE *file)
 	      "  --rounds N      the same number for everything (by default fewer for large families)\n"
 	      "  --sizes N,...   descendants (1,10,100,1000,5000,20000)\n"
 	      "  --shapes S,...  of families: plain, strays, forked (all)\n"
-	      "  --ways W,...    to end families, by the names that their table has (all)\n"
+	      "  --methods M,... of kill, by the names that its table has (all; cgroup.kill always)\n"
+	      "  --ways W,...    of families, the same (all)\n"
 	      "  --tsv FILE      the table's rows to its end, parted by tabs, a head before the first\n"
 	      "  --orphand FILE  the daemon under test (beside the bench's own folder)\n",
 	      file);
@@ -223,6 +225,11 @@ static const char *nth_way(unsigned n)
 	return ways[n].name;
 }
 
+static const char *nth_method(unsigned n)
+{
+	return methods[n].name;
+}
+
 static bool parse_names(char *text, const char *(*nth)(unsigned n), unsigned count, unsigned *bits)
 {
 	char *word, *rest;
@@ -264,6 +271,8 @@ static bool parse_option(int option, char *value, struct settings *settings)
 		return parse_names(value, nth_shape, SHAPES, &settings->shapes);
 	case 'w':
 		return parse_names(value, nth_way, WAYS, &settings->ways);
+	case 'k':
+		return parse_names(value, nth_method, METHODS, &settings->methods);
 	case 't':
 		settings->tsv_path = value;
 		return true;
@@ -288,6 +297,7 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 		{ "sizes", required_argument, NULL, 's' },
 		{ "shapes", required_argument, NULL, 'f' },
 		{ "ways", required_argument, NULL, 'w' },
+		{ "methods", required_argument, NULL, 'k' },
 		{ "tsv", required_argument, NULL, 't' },
 		{ "orphand", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
@@ -356,6 +366,7 @@ int main(int argc, char **argv)
 	struct settings settings = { .sizes = { 1, 10, 100, 1000, 5000, 20000 },
 				     .size_count = 6,
 				     .shapes = (1U << SHAPES) - 1,
+				     .methods = (1U << METHODS) - 1,
 				     .ways = (1U << WAYS) - 1 };
 	char program[PATH_MAX] = "";
 	const char *what;

@@ -321,16 +321,18 @@ static const char *try_tool(const char *probe)
 	return status ? "does not run on this host" : NULL;
 }
 
-static void find_missing(struct stage *stage)
+static void find_missing(struct stage *stage, unsigned asked)
 {
 	for (int method = 0; method < METHODS; method++) {
-		if (methods[method].probe)
+		if (method != METHOD_CGROUP && !(asked & 1U << method))
+			stage->missing[method] = "not asked for";
+		else if (methods[method].probe)
 			stage->missing[method] = try_tool(methods[method].probe);
 	}
 	find_cgroup(stage);
 	if (!*stage->cgroup)
 		stage->missing[METHOD_CGROUP] = "no cgroup v2 with cgroup.kill on this host";
-	if (!connector__is_there())
+	if (!stage->missing[METHOD_CONNECTOR] && !connector__is_there())
 		stage->missing[METHOD_CONNECTOR] = "no proc connector in this kernel";
 }
 
@@ -338,13 +340,13 @@ static void find_missing(struct stage *stage)
 static const char unbraked[] =
 	"brake: { survivors_per_incident: 100000, incidents_per_minute: 10000 }\n";
 
-int stage__open(struct stage *stage, const char *program)
+int stage__open(struct stage *stage, const char *program, unsigned asked)
 {
 	*stage = (struct stage){ .cgroup_fd = -1,
 				 .kill_fd = -1,
 				 .daemon.yaml = unbraked,
 				 .plain = { .no_reflex = true, .yaml = unbraked } };
-	find_missing(stage);
+	find_missing(stage, asked);
 	/* They stand by through all turns: whom one does not watch it costs some 100 ns an exit. */
 	if (daemon__start(&stage->daemon, program))
 		return -1;
