@@ -60,7 +60,7 @@ static __always_inline int tell_stranger(struct task_struct *task, struct record
 		return 0;
 	count(COUNTER_STRANGERS);
 	fill_head(&record->head, RECORD_STRANGER, sizeof(*record), &death->who);
-	emit_aside(record, sizeof(*record), SOON);
+	emit_aside(record, sizeof(*record));
 	return 0;
 }
 

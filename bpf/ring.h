@@ -22,9 +22,9 @@ static __always_inline void fill_head(struct record *head, enum record_type type
 	head->who = *who;
 }
 
-/* Whether the guard will look at the ring by itself, soon: set by who wakes it or has it woken, and
- * by it; taken back by it alone, before its last look. Until then nobody else need wake it, but
- * before the ring gets full. */
+/* Whether the guard will look at the ring by itself, soon: set by who wakes it, and by it; taken
+ * back by it alone, before its last look. Until then nobody else need wake it, but before the ring
+ * gets full. */
 bool guard_looks = false;
 
 static __always_inline bool guard_sleeps(void)
@@ -101,7 +101,7 @@ __noinline int wake_guard_later(void)
 
 /* When the guard is to have a record. */
 enum haste {
-	WOKEN_FOR = 0, /* what follows wakes it */
+	WOKEN_FOR = 0, /* its sender will have it woken */
 	SOON,
 	NOW,
 };
@@ -134,9 +134,9 @@ static __always_inline void emit(void *record, __u64 size, enum record_type type
 }
 
 /* What no family needs never takes the second half of the ring. */
-static __always_inline void emit_aside(void *record, __u64 size, enum haste haste)
+static __always_inline void emit_aside(void *record, __u64 size)
 {
-	if (is_filling(0) || put_record(record, size, haste))
+	if (is_filling(0) || put_record(record, size, SOON))
 		count(COUNTER_STRANGERS_LOST);
 }
 

@@ -96,7 +96,7 @@ static __always_inline void tell_sender(const struct ident *target, __u64 raw,
 		return;
 	size += offsetof(struct record_sender, image.args);
 	fill_head(&record->head, RECORD_SENDER, (__u32)size, &who);
-	emit_aside(record, size, WOKEN_FOR); /* the end that it means */
+	emit_aside(record, size);
 }
 
 /* The process itself takes the signal that ends it, its memory still there. */
@@ -119,7 +119,7 @@ static __always_inline void tell_dying(const struct ident *who)
 		return;
 	size += offsetof(struct record_exec, image.args);
 	fill_head(&record->head, RECORD_DYING, (__u32)size, who);
-	emit_aside(record, size, WOKEN_FOR); /* its end, at once */
+	emit_aside(record, size);
 }
 
 SEC("tp_btf/signal_deliver")
