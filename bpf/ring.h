@@ -22,9 +22,9 @@ static __always_inline void fill_head(struct record *head, enum record_type type
 	head->who = *who;
 }
 
-/* Whether the guard will look at the ring by itself, soon: set by who wakes it, and by it; taken
- * back by it alone, before its last look. Until then nobody else need wake it, but before the ring
- * gets full. */
+/* Whether the guard will look at the ring by itself, soon: set by who wakes it or has it woken, and
+ * by it; taken back by it, before its last look, and by who fails to wake it. Until then nobody
+ * else need wake it, but before the ring gets full. */
 bool guard_looks = false;
 
 static __always_inline bool guard_sleeps(void)
@@ -48,6 +48,8 @@ static __always_inline void wake_guard(void)
 	nothing = bpf_ringbuf_reserve(&events, sizeof(__u64), 0);
 	if (nothing)
 		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+	else
+		guard_looks = false;
 }
 
 #define CLOCK_MONOTONIC 1
