@@ -315,7 +315,7 @@ static void choose_pairs(const struct kernel *kernel)
 	bpf_program__set_autoload(kernel->skel->progs.tend, kernel->reflex);
 }
 
-static uint64_t misses(const struct bpf_program *program)
+static uint64_t misses_of(const struct bpf_program *program)
 {
 	struct bpf_prog_info info = {};
 	uint32_t len = sizeof(info);
@@ -336,14 +336,9 @@ uint64_t kernel__missed(struct kernel *kernel)
 
 	for (size_t i = 0; kernel->twice && i < PAIRS; i++) {
 		struct pair programs = pair(kernel->skel, kernel->reflex, i);
-		uint64_t once = misses(programs.once);
-		uint64_t again = misses(programs.again);
-		uint64_t more = once - kernel->missed[i][0],
-			 more_again = again - kernel->missed[i][1];
+		uint64_t now[2] = { misses_of(programs.once), misses_of(programs.again) };
 
-		missed += more < more_again ? more : more_again;
-		kernel->missed[i][0] = once;
-		kernel->missed[i][1] = again;
+		missed += misses__look(&kernel->misses[i], now);
 	}
 	return missed;
 }

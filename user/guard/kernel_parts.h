@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 
 #include "guard/kernel.h"
+#include "model/misses.h"
 
 struct kernel {
 	struct orphand_bpf *skel;
@@ -31,9 +32,9 @@ struct kernel {
 	bool reflex;
 	bool refuses;
 	bool took_over;
-	bool makes;	       /* nothing was there: the pins are ours to make, and to remove */
-	bool twice;	       /* programs can be skipped: each is attached twice */
-	uint64_t missed[4][2]; /* of each pair of instances, at the last look */
+	bool makes;		 /* nothing was there: the pins are ours to make, and to remove */
+	bool twice;		 /* programs can be skipped: each is attached twice */
+	struct misses misses[4]; /* of each pair of instances */
 	kernel_record_fn on_record;
 	void *context;
 	char pin_dir[CONFIG_PATH_LEN];
