@@ -94,8 +94,9 @@ static struct member member_of(const struct proc *proc)
 static bool enter(struct guard *guard, const struct proc *proc)
 {
 	struct member member = member_of(proc);
+	int err = kernel__enter(guard->kernel, proc->id, &member);
 
-	if (kernel__enter(guard->kernel, proc->id, &member))
+	if (err && err != -EEXIST) /* its parent's fork was only about to: it is in by now */
 		return false;
 	if (kernel__is_alive(guard->kernel, proc->id))
 		return true;
