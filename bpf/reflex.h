@@ -57,13 +57,6 @@ struct sweeping {
 	struct sweep *sweep;
 };
 
-/* Where preemption is on, nobody is held up by a long sweep, and few of the dying go on with it:
- * most exits are skipped, as whoever signals is preempted by whom it has woken. */
-static __always_inline __u32 budget(__u32 usual)
-{
-	return attached_twice ? REFLEX_STEPS : usual;
-}
-
 static __always_inline struct kin *members_of(const struct ident *tree)
 {
 	struct ident key = key_of(tree, KIN_MEMBERS);
@@ -209,7 +202,7 @@ static __always_inline void condemn(struct sweep *sweep)
 	sweep->tree = sweep->top;
 	bpf_loop(REFLEX_TREES, condemn_tree, &loop, 0);
 	sweep->tree = sweep->top;
-	sweep->left = budget(REFLEX_FIRST);
+	sweep->left = REFLEX_FIRST;
 }
 
 /* The root is out of its ring already. */
@@ -378,7 +371,7 @@ static __always_inline void pass_on(struct sweep *sweep)
 	sweep->owner = members->reflex.owner;
 	sweep->pid_ns = members->pid_ns;
 	sweep->tree = sweep->top;
-	sweep->left = budget(REFLEX_NEXT);
+	sweep->left = REFLEX_NEXT;
 	sweep_all(sweep);
 }
 

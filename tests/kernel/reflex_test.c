@@ -282,8 +282,6 @@ static void see_first_by(const struct incident *incident, const struct band *ban
 Test(reflex, leaves_those_behind_its_budget_to_the_guard)
 {
 	NEEDS_REFLEX();
-	if (kernel_can_skip())
-		cr_skip_test("here the budget is all of them");
 	autorig struct rig *rig = rig__start();
 	pid_t root = rig__run(rig, ON_KILL,
 			      "fork %d { as early sleep } fork 8 { as late sleep } as root sleep",
