@@ -52,39 +52,64 @@ static void pin_path(const struct kernel *kernel, const char *name, char path[PI
 	snprintf(path, PIN_PATH_LEN, "%s/%.64s", kernel->pin_dir, name);
 }
 
-/* Whether the running kernel knows something of that name. Since Linux 6.16 its BTF can be mapped,
- * and a name, between two NULs, be found in it: to read and parse all of it takes a good part of a
- * start, and libbpf has to do that once in any case. */
-static int find_in_btf(const char *name, uint32_t kind)
+/* What the running kernel knows. Since Linux 6.16 its BTF can be mapped, and a name, between two
+ * NULs, be found in it: to read and parse all of it takes a good part of a start, and libbpf has to
+ * do that once in any case. */
+struct knowledge {
+	void *text; /* MAP_FAILED: parsed */
+	size_t size;
+	struct btf *btf;
+};
+
+static int knowledge__open(struct knowledge *knowledge)
 {
 	autoclose int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
-	struct btf *btf;
 	struct stat st;
-	void *text;
-	char sought[64];
-	int found, len = snprintf(sought, sizeof(sought), "%c%s", '\0', name);
 
+	*knowledge = (struct knowledge){ .text = MAP_FAILED };
 	if (fd >= 0 && fstat(fd, &st) == 0) {
-		text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (text != MAP_FAILED) {
-			found = memmem(text, (size_t)st.st_size, sought, (size_t)len + 1) != NULL;
-			munmap(text, (size_t)st.st_size);
-			return found;
-		}
+		knowledge->size = (size_t)st.st_size;
+		knowledge->text = mmap(NULL, knowledge->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	}
-	btf = btf__load_vmlinux_btf();
-	if (!btf)
-		return -ENOTSUP;
-	found = btf__find_by_name_kind(btf, name, kind) > 0;
-	btf__free(btf);
-	return found;
+	if (knowledge->text != MAP_FAILED)
+		return 0;
+	knowledge->btf = btf__load_vmlinux_btf();
+	return knowledge->btf ? 0 : -ENOTSUP;
 }
 
-/* Whether an exit can signal others. The kernel lets a program do so only where there is user
- * memory (nmi_uaccess_okay() on x86), and before Linux 6.16 the tracepoint came behind its end. */
-static bool exits_can_signal(void)
+static bool knowledge__has(const struct knowledge *knowledge, const char *name, uint32_t kind)
 {
-	return find_in_btf("trace_event_raw_sched_process_exit", BTF_KIND_STRUCT) > 0;
+	char sought[64];
+	int len = snprintf(sought, sizeof(sought), "%c%s", '\0', name);
+
+	if (knowledge->btf)
+		return btf__find_by_name_kind(knowledge->btf, name, kind) > 0;
+	return memmem(knowledge->text, knowledge->size, sought, (size_t)len + 1) != NULL;
+}
+
+static void knowledge__close(struct knowledge *knowledge)
+{
+	if (knowledge->text != MAP_FAILED)
+		munmap(knowledge->text, knowledge->size);
+	btf__free(knowledge->btf);
+}
+
+/* An exit can signal others where a program can, and where there is user memory then
+ * (nmi_uaccess_okay() on x86): before Linux 6.16 the tracepoint came behind its end. */
+static int find_means(struct kernel *kernel, const struct config *config)
+{
+	struct knowledge knowledge;
+	int err = knowledge__open(&knowledge);
+
+	if (err)
+		return err;
+	kernel->strikes = knowledge__has(&knowledge, "bpf_send_signal_task", BTF_KIND_FUNC);
+	kernel->refuses = !kernel->strikes;
+	kernel->reflex =
+		kernel->strikes && config->reflex &&
+		knowledge__has(&knowledge, "trace_event_raw_sched_process_exit", BTF_KIND_STRUCT);
+	knowledge__close(&knowledge);
+	return 0;
 }
 
 /* ---- what a guard before us has left */
@@ -460,17 +485,14 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
  * forks refused where it can, else swept by the guard alone. */
 static int load_best(struct kernel *kernel, const struct config *config, char *error, size_t size)
 {
-	int found = find_in_btf("bpf_send_signal_task", BTF_KIND_FUNC), err;
+	int err = find_means(kernel, config);
 
-	if (found < 0) {
+	if (err) {
 		snprintf(error, size,
 			 "this kernel has no BTF (/sys/kernel/btf/vmlinux): orphand needs "
 			 "Linux 5.10 or later with CONFIG_DEBUG_INFO_BTF");
-		return -ENOTSUP;
+		return err;
 	}
-	kernel->strikes = found;
-	kernel->reflex = kernel->strikes && config->reflex && exits_can_signal();
-	kernel->refuses = !kernel->strikes;
 	err = load(kernel, config, kernel->refuses, error, size);
 	if (!err || !kernel->refuses || *error)
 		return err;
