@@ -47,7 +47,8 @@ struct guard {
 	bool starting;	/* what is found dead now died while nobody was here */
 	bool settling;	/* the maps are about to be read once more: nothing is closed before */
 	bool disturbed; /* a root is neither alive nor told as dead: the maps are read once more */
-	uint16_t reading;		/* mark of the newest whole reading */
+	uint16_t reading; /* mark of the newest whole reading */
+	uint64_t heard;	  /* the ring was read since: who was born before is known, or was lost */
 	struct counter_values counters; /* as of the last look */
 	uint64_t resyncs;
 	uint64_t runs_skipped; /* by the kernel, of both instances of a program: no more than this */

@@ -176,6 +176,8 @@ struct proc *intake__add_proc(struct guard *guard, struct ident id, struct ident
 		tree = family__tree(guard->family, root);
 	}
 	proc = tree ? family__add_proc(guard->family, id, parent, tree) : NULL;
+	if (proc)
+		proc->seen = guard->reading;
 	/* In the map too: what the daemon or one above it starts must not be struck at birth. */
 	if (proc && !(proc->flags & MEMBER_SPARED) && strike__untouchable(guard, id.pid))
 		tracker__spare(guard, proc);

@@ -81,6 +81,13 @@ static struct entries read_map(struct guard *guard, enum kernel_map map, size_t 
 	return entries;
 }
 
+/* Since the ring was read: its record is still to come, in the order of births and ends that tells
+ * who is under whom, or it will be counted as lost. */
+static bool is_in_ring(const struct guard *guard, uint64_t at)
+{
+	return at > guard->heard;
+}
+
 /* ---- trees */
 
 static void read_trees(struct guard *guard)
@@ -196,6 +203,7 @@ static bool is_stale(struct guard *guard, struct proc *proc, const struct census
 	}
 	if (proc->stale) {
 		kernel__leave(guard->kernel, proc->id);
+		proc->seen = (uint16_t)(guard->reading - 2); /* nothing in the ring tells of it */
 		return true;
 	}
 	proc->stale = true;
@@ -222,6 +230,8 @@ static void read_member(struct guard *guard, const struct entry *entry, const st
 		kernel__leave(guard->kernel, entry->id);
 		return;
 	}
+	if (is_in_ring(guard, entry->member.since))
+		return;
 	row = find_row(census, entry->id);
 	if (row && !family__proc(guard->family, parent))
 		parent = row->parent; /* who forked it is gone: under whom is it now? */
@@ -231,7 +241,6 @@ static void read_member(struct guard *guard, const struct entry *entry, const st
 	kernel__place_member(guard->kernel, proc->id);
 	proc->parent = entry->member.parent;
 	proc->flags = entry->member.flags;
-	proc->seen = guard->reading;
 	describe(guard, proc, census);
 	ender__meet(guard, proc, 0);
 }
@@ -277,6 +286,8 @@ static void read_deaths(struct guard *guard)
 		const struct death *death = &entries.at[i].death;
 		struct tree *tree = family__tree(guard->family, death->who);
 
+		if (is_in_ring(guard, death->at))
+			continue;
 		if (tree) {
 			read_root_image(guard, tree);
 			tree->pid_ns = death->pid_ns; /* whose init is spared */
@@ -309,7 +320,6 @@ static void raise_dead(struct guard *guard, const struct death *death)
 		return;
 	proc->vpid = death->vpid;
 	proc->pid_ns = death->pid_ns;
-	proc->seen = guard->reading;
 	if (!proc->image || strcmp(proc->image->comm, death->comm) != 0)
 		family__set_image(proc, image_of_dead(guard, death));
 	ender__meet(guard, proc, death->struck);
@@ -320,13 +330,17 @@ static void read_dead(struct guard *guard)
 	/* These first: whoever is among them, its root's death was kept before. */
 	struct entries ends = read_map(guard, MAP_ENDS, sizeof(struct death));
 
-	for (size_t i = 0; i < ends.count; i++)
-		raise_dead(guard, &ends.at[i].death);
+	for (size_t i = 0; i < ends.count; i++) {
+		if (!is_in_ring(guard, ends.at[i].death.at))
+			raise_dead(guard, &ends.at[i].death);
+	}
 	read_deaths(guard);
 	for (size_t i = 0; i < ends.count; i++) {
 		struct proc *proc = family__proc(guard->family, ends.at[i].id);
 		struct fate *fate;
 
+		if (is_in_ring(guard, ends.at[i].death.at))
+			continue;
 		if (proc) {
 			SLIST_FOREACH(fate, &proc->fates, of_proc)
 				fate->incident->has_ended = true;
@@ -344,19 +358,20 @@ static bool was_killed(struct guard *guard, struct ident id)
 	return kernel__senders(guard->kernel, id, &senders) == 0 && senders.kill.signal;
 }
 
-/* Its entry is gone, and so is it. A root may be between entry and death record: it gets another
- * reading, and a root that died of nobody knows what is nobody's reason to kill. */
+/* Its entry is gone, and so is it: for two readings, else the ring may still tell its end and the
+ * births before. A root may be between entry and death record: it gets another reading, and a root
+ * that died of nobody knows what is nobody's reason to kill. */
 static bool is_unseen(struct guard *guard, struct proc *proc)
 {
+	uint16_t unseen = (uint16_t)(guard->reading - proc->seen);
 	struct death death;
 
-	if (proc->seen == guard->reading || proc->outside ||
-	    kernel__is_member(guard->kernel, proc->id))
+	if (unseen < 2 || proc->outside || kernel__is_member(guard->kernel, proc->id))
 		return false;
 	if (proc->tree->root_proc != proc || kernel__death(guard->kernel, proc->id, &death) == 0 ||
 	    was_killed(guard, proc->id))
 		return true;
-	if ((uint16_t)(guard->reading - proc->seen) < 3) {
+	if (unseen < 3) {
 		guard->disturbed = true;
 		return false;
 	}
@@ -420,6 +435,13 @@ static void read_maps(struct guard *guard)
 		read_again_soon(guard);
 }
 
+static void read_all(struct guard *guard)
+{
+	guard->heard = clock__boottime();
+	kernel__read_ring(guard->kernel);
+	read_maps(guard);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct guard *guard = data;
@@ -427,8 +449,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	guard->settling = false;
-	kernel__read_ring(guard->kernel);
-	read_maps(guard);
+	read_all(guard);
 	settle_trees(guard);
 	ring__follow_up(guard);
 	return 0;
@@ -478,6 +499,7 @@ void resync__take_over(struct guard *guard)
 {
 	kernel__counters(guard->kernel, &guard->counters);
 	guard->starting = true;
+	guard->heard = UINT64_MAX; /* the maps alone tell of those who are there */
 	read_maps(guard);
 	guard->starting = false;
 	read_again_soon(guard); /* a root may have been between its entry and its death record */
@@ -528,7 +550,6 @@ void resync__look(struct guard *guard)
 	/* The counters first, then the ring, then the maps: else a birth from the ring may be one
 	 * whose end was lost. And once more behind whatever came meanwhile, before anything is
 	 * closed. */
-	kernel__read_ring(guard->kernel);
-	read_maps(guard);
+	read_all(guard);
 	read_again_soon(guard);
 }
