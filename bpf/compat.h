@@ -73,9 +73,10 @@ static __always_inline bool is_in_kill(void)
 
 /*
  * 7.0: tracepoints no longer keep a task from being preempted, and while one is preempted inside a
- * program, the kernel skips that program for all others on that CPU. There each program is attached
- * twice, as two instances with a guard each: what one misses the other does, and what both have
- * done must be told once. Set by the guard before loading.
+ * program, the kernel skips that program for all others on that CPU. There births are told where
+ * nobody can be preempted (see on_wakeup_new), and each other program is attached twice, as two
+ * instances with a guard each: what one misses the other does, and what both have done must be
+ * told once. Set by the guard before loading.
  */
 const volatile bool attached_twice = false;
 

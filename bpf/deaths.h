@@ -169,25 +169,25 @@ static __noinline int exit_with_kin(struct task_struct *task)
 	return take_out(task, true);
 }
 
-SEC("tp_btf/sched_process_exit")
+SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	return is_of_interest(ctx, task) ? exit_alone(task) : 0;
 }
 
-SEC("tp_btf/sched_process_exit")
+SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(on_exit_again, struct task_struct *task)
 {
 	return is_of_interest(ctx, task) ? exit_alone(task) : 0;
 }
 
-SEC("tp_btf/sched_process_exit")
+SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(kin_on_exit, struct task_struct *task)
 {
 	return is_of_interest(ctx, task) ? exit_with_kin(task) : 0;
 }
 
-SEC("tp_btf/sched_process_exit")
+SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(kin_on_exit_again, struct task_struct *task)
 {
 	return is_of_interest(ctx, task) ? exit_with_kin(task) : 0;

@@ -277,25 +277,25 @@ static __noinline int exec_with_kin(struct task_struct *task)
 	return name_exec(task, true);
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
 	return is_asked_about(task) ? exec_alone(task) : 0;
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_again, struct task_struct *task)
 {
 	return is_asked_about(task) ? exec_alone(task) : 0;
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(kin_on_exec, struct task_struct *task)
 {
 	return is_asked_about(task) ? exec_with_kin(task) : 0;
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(kin_on_exec_again, struct task_struct *task)
 {
 	return is_asked_about(task) ? exec_with_kin(task) : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * lineage.h - who belongs to a family: fork enters.
+ * lineage.h - who belongs to a family: birth enters.
  */
 #ifndef LINEAGE_H
 #define LINEAGE_H
@@ -22,6 +22,8 @@ static __always_inline int enter_child(const struct ident *parent, const struct 
 {
 	bool entered = false;
 
+/* 6.1 refuses a loop that begins right behind a call. */
+#pragma unroll
 	for (int i = 0; i < SETTLE_TRIES; i++) {
 		struct member *mother = bpf_map_lookup_elem(&members, parent);
 		struct member *again;
@@ -50,7 +52,8 @@ static __always_inline int enter_child(const struct ident *parent, const struct 
 	return 0;
 }
 
-/* SIGKILL to a newborn, which takes it before its first instruction in user space. */
+/* SIGKILL to a newborn, which takes it before its first instruction in user space; or, as from
+ * under the run queue's lock it goes out by an interrupt, a moment later. */
 static __always_inline bool strike(struct task_struct *child)
 {
 	struct task_struct *task;
@@ -95,8 +98,6 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 
 	mother = ident_of(parent);
 	who = ident_of(child);
-	if (attached_twice && bpf_map_lookup_elem(&members, &who))
-		return 0;
 	entry.since = bpf_ktime_get_boot_ns();
 	entered = enter_child(&mother, &who, &entry);
 	if (!entered)
@@ -135,27 +136,33 @@ static __noinline int fork_with_kin(struct task_struct *parent, struct task_stru
 	return follow_fork(parent, child, true);
 }
 
-SEC("tp_btf/sched_process_fork")
+SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	return is_birth(parent, child) ? fork_alone(parent, child) : 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork_again, struct task_struct *parent, struct task_struct *child)
-{
-	return is_birth(parent, child) ? fork_alone(parent, child) : 0;
-}
-
-SEC("tp_btf/sched_process_fork")
+SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(kin_on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	return is_birth(parent, child) ? fork_with_kin(parent, child) : 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(kin_on_fork_again, struct task_struct *parent, struct task_struct *child)
+/* Where programs can be skipped (see attached_twice) no birth may be: the next that its parent does
+ * is to wake the newborn, and that is told with the run queue locked and interrupts off. */
+SEC("?tp_btf/sched_wakeup_new")
+int BPF_PROG(on_wakeup_new, struct task_struct *child)
 {
+	struct task_struct *parent = bpf_get_current_task_btf();
+
+	return is_birth(parent, child) ? fork_alone(parent, child) : 0;
+}
+
+SEC("?tp_btf/sched_wakeup_new")
+int BPF_PROG(kin_on_wakeup_new, struct task_struct *child)
+{
+	struct task_struct *parent = bpf_get_current_task_btf();
+
 	return is_birth(parent, child) ? fork_with_kin(parent, child) : 0;
 }
 

@@ -482,7 +482,7 @@ static __always_inline int tend_drop(const struct ident *root)
 	return emptying.left;
 }
 
-SEC("syscall")
+SEC("?syscall")
 int tend(struct tend *asked)
 {
 	struct tend tend = *asked;

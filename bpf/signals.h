@@ -123,7 +123,7 @@ int BPF_PROG(on_signal, int sig, struct kernel_siginfo *info, struct task_struct
 	return note_signal(sig, info, task, result);
 }
 
-SEC("tp_btf/signal_generate")
+SEC("?tp_btf/signal_generate")
 int BPF_PROG(on_signal_again, int sig, struct kernel_siginfo *info, struct task_struct *task,
 	     int group, int result)
 {

@@ -197,7 +197,7 @@ Test(feed, health_is_bad_when_disarmed_or_blind)
 	await_health(place, 503, "\"lagging\":true");
 	rig__daemon_resume(rig);
 	await_health(place, 200, "\"lagging\":false");
-	snprintf(command, sizeof(command), "rm %s/links_*/on_fork", rig__pins(rig));
+	snprintf(command, sizeof(command), "rm %s/links_*/on_signal", rig__pins(rig));
 	said__done(user__run(rig, "/bin/sh", "-c", command));
 	await_health(place, 503, "\"attached\":false");
 }

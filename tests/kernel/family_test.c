@@ -104,6 +104,25 @@ Test(family, an_adopted_one_ends_as_well)
 	cr_assert_eq(rig__closed(rig, root)->n, 5);
 }
 
+/* On any kernel: a storm of births, with nobody there to mend what was missed. */
+Test(family, each_is_entered_while_the_guard_is_halted)
+{
+	autorig struct rig *rig = rig__start();
+	pid_t root = rig__run(rig, ON_KILL,
+			      "as root gate 1 fork 20 { fork 19 { as stray sleep } as stray "
+			      "sleep } sleep");
+
+	rig__meet(rig, "root", 1);
+	rig__daemon_halt(rig);
+	rig__open_gate(rig, 1);
+	rig__meet(rig, "stray", 400);
+	cr_assert_eq(rig__entries(rig, "members"), 401);
+	rig__daemon_resume(rig);
+	kill(root, SIGKILL);
+	cr_assert_eq(rig__closed(rig, root)->n, 400);
+	cr_assert(rig__all_gone(rig__meet(rig, "stray", 400)));
+}
+
 /* Who is not, costs no look into the map of members. */
 Test(family, a_member_is_marked_as_long_as_it_lives)
 {

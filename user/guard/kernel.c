@@ -307,37 +307,44 @@ struct pair {
 	struct bpf_program *once, *again;
 };
 
-#define PAIRS 4
-
 /* With the reflex the members' lists are kept, by programs that older kernels could not read. */
-static struct pair pair(const struct orphand_bpf *skel, bool reflex, size_t i)
+static struct pair pair(const struct kernel *kernel, size_t i)
 {
+	const struct orphand_bpf *skel = kernel->skel;
 	const struct pair pairs[2][PAIRS] = {
 		{ { skel->progs.on_signal, skel->progs.on_signal_again },
-		  { skel->progs.on_fork, skel->progs.on_fork_again },
 		  { skel->progs.on_exec, skel->progs.on_exec_again },
 		  { skel->progs.on_exit, skel->progs.on_exit_again } },
 		{ { skel->progs.on_signal, skel->progs.on_signal_again },
-		  { skel->progs.kin_on_fork, skel->progs.kin_on_fork_again },
 		  { skel->progs.kin_on_exec, skel->progs.kin_on_exec_again },
 		  { skel->progs.kin_on_exit, skel->progs.kin_on_exit_again } },
 	};
 
-	return pairs[reflex][i];
+	return pairs[kernel->reflex][i];
 }
 
-static void choose_pairs(const struct kernel *kernel)
+/* Never skipped, so there is but one of them. */
+static struct bpf_program *births(const struct kernel *kernel)
 {
-	for (size_t i = 0; i < PAIRS; i++) {
-		struct pair other = pair(kernel->skel, !kernel->reflex, i);
-		struct pair chosen = pair(kernel->skel, kernel->reflex, i);
+	const struct orphand_bpf *skel = kernel->skel;
 
-		bpf_program__set_autoload(other.once, false);
-		bpf_program__set_autoload(other.again, false);
+	if (kernel->twice)
+		return kernel->reflex ? skel->progs.kin_on_wakeup_new : skel->progs.on_wakeup_new;
+	return kernel->reflex ? skel->progs.kin_on_fork : skel->progs.on_fork;
+}
+
+static void choose_programs(const struct kernel *kernel)
+{
+	const struct orphand_bpf *skel = kernel->skel;
+
+	bpf_program__set_autoload(births(kernel), true);
+	for (size_t i = 0; i < PAIRS; i++) {
+		struct pair chosen = pair(kernel, i);
+
 		bpf_program__set_autoload(chosen.once, true);
 		bpf_program__set_autoload(chosen.again, kernel->twice);
 	}
-	bpf_program__set_autoload(kernel->skel->progs.tend, kernel->reflex);
+	bpf_program__set_autoload(skel->progs.tend, kernel->reflex);
 }
 
 static uint64_t misses_of(const struct bpf_program *program)
@@ -360,7 +367,7 @@ uint64_t kernel__missed(struct kernel *kernel)
 	uint64_t missed = 0;
 
 	for (size_t i = 0; kernel->twice && i < PAIRS; i++) {
-		struct pair programs = pair(kernel->skel, kernel->reflex, i);
+		struct pair programs = pair(kernel, i);
 		uint64_t now[2] = { misses_of(programs.once), misses_of(programs.again) };
 
 		missed += misses__look(&kernel->misses[i], now);
@@ -467,7 +474,7 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
 	kernel->twice = kernel__can_skip();
 	kernel->skel->rodata->attached_twice = kernel->twice;
-	choose_pairs(kernel);
+	choose_programs(kernel);
 	for (size_t i = 0; i < count; i++) {
 		err = prepare_map(kernel, &maps[i], error, size);
 		if (err)

@@ -8,6 +8,8 @@
 #include "guard/kernel.h"
 #include "model/misses.h"
 
+#define PAIRS 3 /* of instances, where programs can be skipped */
+
 struct kernel {
 	struct orphand_bpf *skel;
 	struct ring_buffer *ring;
@@ -32,9 +34,9 @@ struct kernel {
 	bool reflex;
 	bool refuses;
 	bool took_over;
-	bool makes;		 /* nothing was there: the pins are ours to make, and to remove */
-	bool twice;		 /* programs can be skipped: each is attached twice */
-	struct misses misses[4]; /* of each pair of instances */
+	bool makes; /* nothing was there: the pins are ours to make, and to remove */
+	bool twice; /* programs can be skipped: each is attached twice */
+	struct misses misses[PAIRS];
 	kernel_record_fn on_record;
 	void *context;
 	char pin_dir[CONFIG_PATH_LEN];

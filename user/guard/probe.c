@@ -159,8 +159,8 @@ static void probe_skips(struct probe *probe)
 	else
 		say(probe, FINDING_GAP, "programs",
 		    "can be skipped while a task is preempted in one (Linux "
-		    "7.0): each is attached twice, and misses of both are "
-		    "mended from the maps; a look every 100 ms");
+		    "7.0): no birth is; the others are attached twice, and misses "
+		    "of both are mended from the maps; a look every 100 ms");
 }
 
 static void probe_pidfd(struct probe *probe)
