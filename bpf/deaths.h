@@ -152,9 +152,10 @@ static __always_inline int take_out(struct task_struct *task, bool reflex)
 	if (answered) {
 		count(COUNTER_REFLEXES);
 		wake_guard_later();
-		sweep_all(&sweep);
+		if (owe(&sweep.top, REFLEX_FIRST))
+			count(COUNTER_REFLEX_LEFT);
 	} else if (reflex && death->flags & DEATH_KEPT) {
-		pass_on(&sweep);
+		owe(&sweep.top, REFLEX_NEXT);
 	}
 	return 0;
 }
@@ -191,6 +192,19 @@ SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(kin_on_exit_again, struct task_struct *task)
 {
 	return is_of_interest(ctx, task) ? exit_with_kin(task) : 0;
+}
+
+/* Where programs can be skipped: behind those that tell. */
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(sweep_on_exit, struct task_struct *task)
+{
+	return pay_dues();
+}
+
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(sweep_on_exit_again, struct task_struct *task)
+{
+	return pay_dues();
 }
 
 #endif

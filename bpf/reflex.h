@@ -2,16 +2,24 @@
 /*
  * reflex.h - the survivors of a root are signalled by its own exit, guard or no guard.
  *
- * The exit condemns the tree and those inside it, then takes members out of their rings and signals
- * them, so many and no more. Each of them that dies goes on with what is left: the sweep is passed
- * on by the dying, on all CPUs. Whom it could not reach, the guard ends.
+ * The exit condemns the tree and those inside it. So many signals are due then, and no more:
+ * members are taken out of their rings and signalled. With each of them that dies a few more are
+ * due: the sweep is passed on by the dying, on all CPUs. Whom it could not reach, the guard ends.
+ *
+ * Where a tracepoint does not keep its task from being preempted, who signals is preempted by whom
+ * it wakes, and its program is skipped for all who exit there meanwhile (see attached_twice). So
+ * one program tells an exit there, and another behind it sends what is due: its own, and what those
+ * made due for whom it was skipped.
  */
 #ifndef REFLEX_H
 #define REFLEX_H
 
-#define REFLEX_FIRST 64 /* signals of the root's exit */
-#define REFLEX_NEXT 16	/* and of each other */
-#define REFLEX_STEPS 1024
+/* Signals due at the root's exit: no CPU is held for long. Who can be preempted holds none, and had
+ * better go on alone: many who die at once preempt one another where their exits are told. */
+#define REFLEX_FIRST (attached_twice ? 4096 : 64)
+#define REFLEX_NEXT 16 /* and at each other */
+#define REFLEX_DUES 1024
+#define REFLEX_STEPS 1024 /* from tree to tree */
 #define REFLEX_TREES 256
 #define REFLEX_DEPTH 16
 #define REFLEX_WAIT 4096 /* looks whether the signal before is out, some ns each */
@@ -201,8 +209,6 @@ static __always_inline void condemn(struct sweep *sweep)
 
 	sweep->tree = sweep->top;
 	bpf_loop(REFLEX_TREES, condemn_tree, &loop, 0);
-	sweep->tree = sweep->top;
-	sweep->left = REFLEX_FIRST;
 }
 
 /* The root is out of its ring already. */
@@ -317,11 +323,12 @@ __noinline int reflex_strike(struct sweep *sweep, struct ident *who)
 	/* Whoever takes it out of the ring has it to himself. */
 	if (kin_untie(who, spared ? 0 : now) == KIN_DONE && task && !spared) {
 		struck = 1;
-		if (send(task)) {
-			kin_note_struck(who, 0); /* it is the guard's */
-			count(COUNTER_REFLEX_FAILED);
-		} else {
+		if (!send(task)) {
 			count(COUNTER_REFLEX_STRUCK);
+		} else {
+			kin_note_struck(who, 0);	 /* it is the guard's */
+			if (!(task->flags & PF_EXITING)) /* who does takes no signal */
+				count(COUNTER_REFLEX_FAILED);
 		}
 	}
 	if (task)
@@ -352,27 +359,77 @@ static long take_step(__u32 i, struct sweeping *loop)
 	return !sweep_step(loop->sweep);
 }
 
-__noinline int sweep_all(struct sweep *sweep)
+static __always_inline void sweep_all(struct sweep *sweep)
 {
 	struct sweeping loop = { .sweep = sweep };
 
-	if (sweep)
-		bpf_loop(REFLEX_STEPS, take_step, &loop, 0);
-	return 0;
+	bpf_loop(sweep->left + REFLEX_STEPS, take_step, &loop, 0);
 }
 
-/* One of those who outlived a root is dying: it goes on from its own tree, then over all. */
-static __always_inline void pass_on(struct sweep *sweep)
+/* ---- what is due */
+
+struct due {
+	struct ident top;
+	__u32 signals;
+	__u32 zero;
+};
+
+static __always_inline void pay(const struct due *due)
 {
-	struct kin *members = members_of(&sweep->top);
+	struct sweep sweep = { .top = due->top, .tree = due->top, .left = due->signals };
+	struct kin *members = members_of(&due->top);
 
 	if (!members)
 		return;
-	sweep->owner = members->reflex.owner;
-	sweep->pid_ns = members->pid_ns;
-	sweep->tree = sweep->top;
-	sweep->left = REFLEX_NEXT;
-	sweep_all(sweep);
+	sweep.owner = members->reflex.owner;
+	sweep.pid_ns = members->pid_ns;
+	sweep_all(&sweep);
+}
+
+/* Where programs can be skipped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, REFLEX_DUES);
+	__type(value, struct due);
+} dues SEC(".maps");
+
+__u64 dues_left = 0;
+
+static __always_inline int put_due(const struct due *due)
+{
+	if (bpf_map_push_elem(&dues, due, BPF_ANY))
+		return -1;
+	__sync_fetch_and_add(&dues_left, 1);
+	return 0;
+}
+
+static long pay_one(__u32 i, void *unused)
+{
+	struct due due;
+
+	if (bpf_map_pop_elem(&dues, &due))
+		return 1;
+	__sync_fetch_and_sub(&dues_left, 1);
+	pay(&due);
+	return 0;
+}
+
+static __always_inline int pay_dues(void)
+{
+	if (dues_left)
+		bpf_loop(REFLEX_DUES, pay_one, NULL, 0);
+	return 0;
+}
+
+/* 0: they are sent, or whoever exits next sends them, which is this task itself as a rule. */
+static __always_inline int owe(const struct ident *top, __u32 signals)
+{
+	struct due due = { .top = *top, .signals = signals };
+
+	if (attached_twice)
+		return put_due(&due);
+	pay(&due);
+	return 0;
 }
 
 /* ---- what the guard asks for */

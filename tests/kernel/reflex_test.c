@@ -226,7 +226,7 @@ Test(reflex, ends_breeders)
 
 /* ---- where its budget is at an end: who dies would pass it on, so nobody's end may go through */
 
-#define BUDGET 64 /* REFLEX_FIRST in bpf/reflex.h */
+#define BUDGET 64 /* REFLEX_FIRST in bpf/reflex.h, before 7.0 */
 
 /* Their exit halts at its first step, before anybody is told of it. */
 static bool hold_ends(const struct band *band)
@@ -282,6 +282,9 @@ static void see_first_by(const struct incident *incident, const struct band *ban
 Test(reflex, leaves_those_behind_its_budget_to_the_guard)
 {
 	NEEDS_REFLEX();
+	if (kernel_can_skip())
+		cr_skip_test("the budget is too large to come to its end here");
+
 	autorig struct rig *rig = rig__start();
 	pid_t root = rig__run(rig, ON_KILL,
 			      "fork %d { as early sleep } fork 8 { as late sleep } as root sleep",

@@ -336,6 +336,7 @@ static struct bpf_program *births(const struct kernel *kernel)
 static void choose_programs(const struct kernel *kernel)
 {
 	const struct orphand_bpf *skel = kernel->skel;
+	bool sweeps = kernel->reflex && kernel->twice;
 
 	bpf_program__set_autoload(births(kernel), true);
 	for (size_t i = 0; i < PAIRS; i++) {
@@ -344,6 +345,8 @@ static void choose_programs(const struct kernel *kernel)
 		bpf_program__set_autoload(chosen.once, true);
 		bpf_program__set_autoload(chosen.again, kernel->twice);
 	}
+	bpf_program__set_autoload(skel->progs.sweep_on_exit, sweeps);
+	bpf_program__set_autoload(skel->progs.sweep_on_exit_again, sweeps);
 	bpf_program__set_autoload(skel->progs.tend, kernel->reflex);
 }
 
@@ -395,6 +398,7 @@ static size_t list_maps(const struct kernel *kernel, const struct config *config
 	maps[8] = (struct pinned_map){ skel->maps.marks, MARKS_PIDS / MARKS_LINE };
 	maps[PLAIN_MAPS] = (struct pinned_map){ skel->maps.kin, config->processes };
 	maps[PLAIN_MAPS + 1] = (struct pinned_map){ skel->maps.ends, config->processes };
+	bpf_map__set_autocreate(skel->maps.dues, kernel->strikes && kernel->twice);
 	if (kernel->strikes)
 		return MAPS;
 	for (size_t i = PLAIN_MAPS; i < MAPS; i++)
@@ -470,9 +474,9 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	if (!kernel->skel)
 		return -errno;
 	look_into_no_module(kernel->skel);
+	kernel->twice = kernel__can_skip();
 	count = list_maps(kernel, config, maps);
 	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
-	kernel->twice = kernel__can_skip();
 	kernel->skel->rodata->attached_twice = kernel->twice;
 	choose_programs(kernel);
 	for (size_t i = 0; i < count; i++) {
