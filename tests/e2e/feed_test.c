@@ -339,9 +339,10 @@ static void await_closed(struct stream_of_events *events, pid_t root)
 
 	snprintf(pid, sizeof(pid), "\"process.pid\":%d,", root);
 	for (;;) {
-		const char *closed = web__text(events);
+		const char *closed;
 
 		web__await(events, "orphand.incident.closed");
+		closed = web__text(events);
 		while ((closed = strstr(closed, "\"event.name\":\"orphand.incident.closed\""))) {
 			const char *end = strchr(closed, '\n'), *found = strstr(closed, pid);
 

@@ -351,6 +351,7 @@ static void stop(struct guard *guard)
 	sd_event_unref(guard->loop);
 }
 
+/* Takes the config. */
 static int run(const struct options *options, const struct config *config)
 {
 	struct guard guard = {
@@ -364,6 +365,7 @@ static int run(const struct options *options, const struct config *config)
 
 	if (err) {
 		log_error("%s", error);
+		config__free(&guard.config);
 		return err == -EBUSY || err == -EPROTO ? EXIT_FAILED : EXIT_UNSERVED;
 	}
 	confine__hold_on();
@@ -387,22 +389,23 @@ int main(int argc, char **argv)
 {
 	struct options options = {};
 	struct config config;
-	const char *why;
-	int go = parse_options(argc, argv, &options);
+	int go = parse_options(argc, argv, &options), code;
 
 	if (go <= 0)
 		return -go;
 	if (read_config(&options, &config))
 		return EXIT_USAGE;
 	confine__raise_limits();
-	if (options.check)
-		return check(&config);
-	why = missing();
-	if (why) {
-		log_error("%s", why);
-		return EXIT_UNSERVED;
+	if (options.check) {
+		code = check(&config);
+	} else if (missing()) {
+		log_error("%s", missing());
+		code = EXIT_UNSERVED;
+	} else if (options.unpin) {
+		code = unpin(&config);
+	} else {
+		return run(&options, &config);
 	}
-	if (options.unpin)
-		return unpin(&config);
-	return run(&options, &config);
+	config__free(&config);
+	return code;
 }
