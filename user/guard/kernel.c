@@ -105,6 +105,7 @@ static int find_means(struct kernel *kernel, const struct config *config)
 		return err;
 	kernel->strikes = knowledge__has(&knowledge, "bpf_send_signal_task", BTF_KIND_FUNC);
 	kernel->refuses = !kernel->strikes;
+	kernel->twice = kernel__can_skip();
 	kernel->reflex =
 		kernel->strikes && config->reflex &&
 		knowledge__has(&knowledge, "trace_event_raw_sched_process_exit", BTF_KIND_STRUCT);
@@ -474,7 +475,6 @@ static int load(struct kernel *kernel, const struct config *config, bool refuse,
 	if (!kernel->skel)
 		return -errno;
 	look_into_no_module(kernel->skel);
-	kernel->twice = kernel__can_skip();
 	count = list_maps(kernel, config, maps);
 	bpf_program__set_autoload(kernel->skel->progs.on_task_alloc, refuse);
 	kernel->skel->rodata->attached_twice = kernel->twice;

@@ -35,7 +35,7 @@ struct kernel {
 	bool refuses;
 	bool took_over;
 	bool makes; /* nothing was there: the pins are ours to make, and to remove */
-	bool twice; /* programs can be skipped: each is attached twice */
+	bool twice; /* programs can be skipped: all but that of births is attached twice */
 	struct misses misses[PAIRS];
 	kernel_record_fn on_record;
 	void *context;

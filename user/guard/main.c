@@ -389,6 +389,7 @@ int main(int argc, char **argv)
 {
 	struct options options = {};
 	struct config config;
+	const char *why;
 	int go = parse_options(argc, argv, &options), code;
 
 	if (go <= 0)
@@ -396,10 +397,11 @@ int main(int argc, char **argv)
 	if (read_config(&options, &config))
 		return EXIT_USAGE;
 	confine__raise_limits();
+	why = options.check ? NULL : missing();
 	if (options.check) {
 		code = check(&config);
-	} else if (missing()) {
-		log_error("%s", missing());
+	} else if (why) {
+		log_error("%s", why);
 		code = EXIT_UNSERVED;
 	} else if (options.unpin) {
 		code = unpin(&config);

@@ -24,6 +24,8 @@
 
 /* How often kernels that can skip programs are asked whether they did. */
 #define PATROL (100 * NS_PER_MS)
+/* Readings after which the ring has told the end of one whose entry is gone, if it was not lost. */
+#define UNSEEN 2
 
 /* Losses come in bursts: one line for each. */
 #define SAY_AGAIN (10 * NS_PER_SEC)
@@ -203,7 +205,8 @@ static bool is_stale(struct guard *guard, struct proc *proc, const struct census
 	}
 	if (proc->stale) {
 		kernel__leave(guard->kernel, proc->id);
-		proc->seen = (uint16_t)(guard->reading - 2); /* nothing in the ring tells of it */
+		/* Nothing in the ring tells of it. */
+		proc->seen = (uint16_t)(guard->reading - UNSEEN);
 		return true;
 	}
 	proc->stale = true;
@@ -278,16 +281,28 @@ static void decide_provisional(struct guard *guard)
 
 /* ---- the dead */
 
+/* Of a map of deaths, those that the ring won't tell. */
+static struct entries read_ended(struct guard *guard, enum kernel_map map)
+{
+	struct entries entries = read_map(guard, map, sizeof(struct death));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < entries.count; i++) {
+		if (!is_in_ring(guard, entries.at[i].death.at))
+			entries.at[kept++] = entries.at[i];
+	}
+	entries.count = kept;
+	return entries;
+}
+
 static void read_deaths(struct guard *guard)
 {
-	struct entries entries = read_map(guard, MAP_DEATHS, sizeof(struct death));
+	struct entries entries = read_ended(guard, MAP_DEATHS);
 
 	for (size_t i = 0; i < entries.count; i++) {
 		const struct death *death = &entries.at[i].death;
 		struct tree *tree = family__tree(guard->family, death->who);
 
-		if (is_in_ring(guard, death->at))
-			continue;
 		if (tree) {
 			read_root_image(guard, tree);
 			tree->pid_ns = death->pid_ns; /* whose init is spared */
@@ -328,19 +343,15 @@ static void raise_dead(struct guard *guard, const struct death *death)
 static void read_dead(struct guard *guard)
 {
 	/* These first: whoever is among them, its root's death was kept before. */
-	struct entries ends = read_map(guard, MAP_ENDS, sizeof(struct death));
+	struct entries ends = read_ended(guard, MAP_ENDS);
 
-	for (size_t i = 0; i < ends.count; i++) {
-		if (!is_in_ring(guard, ends.at[i].death.at))
-			raise_dead(guard, &ends.at[i].death);
-	}
+	for (size_t i = 0; i < ends.count; i++)
+		raise_dead(guard, &ends.at[i].death);
 	read_deaths(guard);
 	for (size_t i = 0; i < ends.count; i++) {
 		struct proc *proc = family__proc(guard->family, ends.at[i].id);
 		struct fate *fate;
 
-		if (is_in_ring(guard, ends.at[i].death.at))
-			continue;
 		if (proc) {
 			SLIST_FOREACH(fate, &proc->fates, of_proc)
 				fate->incident->has_ended = true;
@@ -366,12 +377,12 @@ static bool is_unseen(struct guard *guard, struct proc *proc)
 	uint16_t unseen = (uint16_t)(guard->reading - proc->seen);
 	struct death death;
 
-	if (unseen < 2 || proc->outside || kernel__is_member(guard->kernel, proc->id))
+	if (unseen < UNSEEN || proc->outside || kernel__is_member(guard->kernel, proc->id))
 		return false;
 	if (proc->tree->root_proc != proc || kernel__death(guard->kernel, proc->id, &death) == 0 ||
 	    was_killed(guard, proc->id))
 		return true;
-	if (unseen < 3) {
+	if (unseen < UNSEEN + 1) {
 		guard->disturbed = true;
 		return false;
 	}
